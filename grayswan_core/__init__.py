@@ -1,0 +1,105 @@
+"""The framework-free core: the Cygnet wire, its errors, and a client.
+
+```python
+from grayswan_core import ChatRequest, ClientConfig, CygnetClient, Message
+
+with CygnetClient(ClientConfig.resolve()) as client:
+    request = ChatRequest(model="cygnet", messages=[Message(role="user", content="Hello")])
+    print(client.complete(request).choices[0].message.content)
+```
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from grayswan_core.accumulate import Accumulator
+from grayswan_core.config import ClientConfig, Timeout
+from grayswan_core.errors import (
+    APIConnectionError,
+    APIError,
+    APIStatusError,
+    APITimeoutError,
+    AuthenticationError,
+    BadRequestError,
+    ConfigurationError,
+    ConflictError,
+    ContextOverflowError,
+    GraySwanError,
+    IncompleteStreamError,
+    InternalServerError,
+    InvalidRequestError,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitError,
+    ResponseError,
+    StreamError,
+    UnprocessableEntityError,
+    UnsupportedContentError,
+)
+from grayswan_core.retry import RetryPolicy
+from grayswan_core.roles import Turn, assign_roles
+from grayswan_core.settings import ModelSettings
+from grayswan_core.wire import (
+    ChatRequest,
+    ChatResponse,
+    Chunk,
+    Message,
+    ModerationRequest,
+    ModerationResponse,
+    Tool,
+    ToolCall,
+    Usage,
+)
+
+if TYPE_CHECKING:
+    from grayswan_core.client import CygnetClient
+
+__all__ = [
+    "APIConnectionError",
+    "APIError",
+    "APIStatusError",
+    "APITimeoutError",
+    "Accumulator",
+    "AuthenticationError",
+    "BadRequestError",
+    "ChatRequest",
+    "ChatResponse",
+    "Chunk",
+    "ClientConfig",
+    "ConfigurationError",
+    "ConflictError",
+    "ContextOverflowError",
+    "CygnetClient",
+    "GraySwanError",
+    "IncompleteStreamError",
+    "InternalServerError",
+    "InvalidRequestError",
+    "Message",
+    "ModelSettings",
+    "ModerationRequest",
+    "ModerationResponse",
+    "NotFoundError",
+    "PermissionDeniedError",
+    "RateLimitError",
+    "ResponseError",
+    "RetryPolicy",
+    "StreamError",
+    "Timeout",
+    "Tool",
+    "ToolCall",
+    "Turn",
+    "UnprocessableEntityError",
+    "UnsupportedContentError",
+    "Usage",
+    "assign_roles",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # The client brings httpx, which costs 100 ms to import: only who asks for it pays.
+    if name == "CygnetClient":
+        from grayswan_core.client import CygnetClient  # noqa: PLC0415
+
+        return CygnetClient
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,88 @@
+"""Chunks of a stream to the answer they make up. Pure; one for sync, async and errors."""
+
+from __future__ import annotations
+
+from grayswan_core.tool_calls import ToolCallAssembler
+from grayswan_core.wire import (
+    ChatResponse,
+    Choice,
+    Chunk,
+    ChunkChoice,
+    ResponseMessage,
+    Usage,
+)
+
+__all__ = ["Accumulator"]
+
+
+class _ChoiceParts:
+    def __init__(self) -> None:
+        self.content: list[str] = []
+        self.refusal: list[str] = []
+        self.tool_calls: ToolCallAssembler | None = None
+        self.finish_reason: str | None = None
+
+    def add(self, choice: ChunkChoice) -> None:
+        delta = choice.delta
+        if delta.content:
+            self.content.append(delta.content)
+        if delta.tool_calls:
+            self.tool_calls = self.tool_calls or ToolCallAssembler()
+            for call in delta.tool_calls:
+                self.tool_calls.add(call)
+        if delta.refusal:
+            self.refusal.append(delta.refusal)
+        if choice.finish_reason:
+            self.finish_reason = choice.finish_reason
+
+    def whole(self, index: int) -> Choice:
+        message = ResponseMessage(
+            content="".join(self.content),
+            tool_calls=self.tool_calls.calls() if self.tool_calls else None,
+            refusal="".join(self.refusal) or None,
+        )
+        return Choice(index=index, finish_reason=self.finish_reason, message=message)
+
+
+class Accumulator:
+    """Adds up chunks; `response()` is the answer so far, whole or not."""
+
+    def __init__(self) -> None:
+        self._choices: dict[int, _ChoiceParts] = {}
+        self._head: Chunk | None = None
+        self._usage: Usage | None = None
+
+    def add(self, chunk: Chunk) -> None:
+        """Take one chunk in."""
+        if self._head is None:
+            self._head = chunk
+        if chunk.usage is not None:
+            self._usage = chunk.usage
+        for choice in chunk.choices:
+            parts = self._choices.get(choice.index)
+            if parts is None:
+                parts = self._choices[choice.index] = _ChoiceParts()
+            parts.add(choice)
+
+    @property
+    def started(self) -> bool:
+        """Whether any chunk has come."""
+        return self._head is not None
+
+    @property
+    def finished(self) -> bool:
+        """Whether every choice that began has its finish reason."""
+        return bool(self._choices) and all(parts.finish_reason for parts in self._choices.values())
+
+    def response(self) -> ChatResponse | None:
+        """The answer so far, or None when no part of a choice has come."""
+        if self._head is None or not self._choices:
+            return None
+        return ChatResponse(
+            id=self._head.id,
+            created=self._head.created,
+            model=self._head.model,
+            system_fingerprint=self._head.system_fingerprint,
+            choices=[self._choices[index].whole(index) for index in sorted(self._choices)],
+            usage=self._usage,
+        )

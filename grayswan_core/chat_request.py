@@ -1,0 +1,72 @@
+"""A model's settings and a call's arguments to one request. Pure.
+
+What the service has no field for is refused here with a word on what to do instead. It is not
+sent in the hope that it works, and not dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from grayswan_core.errors import InvalidRequestError
+from grayswan_core.wire import ChatRequest, Message
+
+__all__ = ["SAMPLING_FIELDS", "build_request"]
+
+SAMPLING_FIELDS = (
+    "model",
+    "max_tokens",
+    "temperature",
+    "top_p",
+    "frequency_penalty",
+    "n",
+    "moderate_before",
+)
+"""The request's fields that a model holds as settings and a call may override."""
+
+_CALL_FIELDS = frozenset({*SAMPLING_FIELDS, "tools", "tool_choice"})
+
+_ADVICE = {
+    "max_completion_tokens": "Use max_tokens.",
+    "response_format": "Use structured output, which makes the model call a tool.",
+    "presence_penalty": "Use frequency_penalty.",
+    "seed": "Answers cannot be made reproducible; temperature=0 makes them vary least.",
+    "stream_options": "Usage in a stream is read wherever the service sends it.",
+}
+
+
+def build_request(
+    messages: Sequence[Message], settings: Mapping[str, Any], arguments: Mapping[str, Any]
+) -> ChatRequest:
+    """The request of one call.
+
+    Args:
+        messages: The conversation.
+        settings: The model's own values, by field name.
+        arguments: The call's values, which win. None means not given.
+
+    Raises:
+        InvalidRequestError: a field is not the service's, or a value is out of its range.
+    """
+    given = {name: value for name, value in arguments.items() if value is not None}
+    for name in given:
+        if name not in _CALL_FIELDS:
+            raise InvalidRequestError(_refusal(name))
+    try:
+        return ChatRequest(messages=list(messages), **{**settings, **given})
+    except ValidationError as error:
+        raise InvalidRequestError(_problems(error)) from None
+
+
+def _refusal(name: str) -> str:
+    advice = _ADVICE.get(name, f"It takes {', '.join(sorted(_CALL_FIELDS))}.")
+    return f"The Cygnet API has no parameter {name!r}. {advice}"
+
+
+def _problems(error: ValidationError) -> str:
+    found = error.errors(include_url=False, include_input=False)
+    listed = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in found)
+    return f"The request cannot be sent: {listed}."

@@ -1,0 +1,171 @@
+"""Bytes of a streamed answer to its chunks, and the judgement whether it is whole. Pure.
+
+A stream is whole when every choice had its finish reason, or `[DONE]` came. Anything else that
+ends it is an error, and the error carries what had arrived.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from pydantic_core import from_json
+
+from grayswan_core.accumulate import Accumulator
+from grayswan_core.error_responses import error_from_event, excerpt, says_error
+from grayswan_core.errors import (
+    APIError,
+    IncompleteStreamError,
+    ResponseError,
+    StreamError,
+)
+from grayswan_core.sse import DEFAULT_MAX_EVENT_SIZE, Event, EventDecoder, EventTooLargeError
+from grayswan_core.stop import StopFilter
+from grayswan_core.wire import Chunk, ChunkChoice, Delta, parse
+
+__all__ = ["ChunkStream"]
+
+_DONE = b"[DONE]"
+
+
+class ChunkStream:
+    """One streamed answer: feed it bytes, take out chunks, close it at the stream's end.
+
+    Args:
+        stop: Stop sequences. Text from the first one on is taken out, and the answer ends
+            there with finish reason `stop`.
+        expected_choices: How many answers were asked for (`n`).
+        max_event_size: Bytes that one event may take.
+
+    Attributes:
+        done: Whether the answer is complete, so that the connection may be closed.
+    """
+
+    def __init__(
+        self,
+        *,
+        stop: Sequence[str] = (),
+        expected_choices: int = 1,
+        max_event_size: int = DEFAULT_MAX_EVENT_SIZE,
+    ) -> None:
+        self.done = False
+        self._decoder = EventDecoder(max_event_size)
+        self._answer = Accumulator()
+        self._stop = stop
+        self._filters: dict[int, StopFilter] = {}
+        self._expected_choices = expected_choices
+
+    @property
+    def started(self) -> bool:
+        """Whether any chunk has been handed out."""
+        return self._answer.started
+
+    def feed(self, piece: bytes) -> Iterator[Chunk]:
+        """The chunks that end within this piece of the body.
+
+        Raises:
+            APIError: the stream reports an error, or is not one that can be read.
+        """
+        try:
+            events = self._decoder.feed(piece)
+        except EventTooLargeError as error:
+            raise self.failed(ResponseError(str(error))) from error
+        for event in events:
+            chunk = self._read(event)
+            if chunk is not None:
+                yield chunk
+            if self.done:
+                return
+
+    def close(self) -> Iterable[Chunk]:
+        """Say that the body has ended. There is nothing left to hand out.
+
+        Raises:
+            IncompleteStreamError: it ended before the answer did.
+        """
+        if not (self.done or self._answer.finished):
+            raise self.failed(
+                IncompleteStreamError(
+                    "The stream ended before the answer did: neither a finish reason nor [DONE]"
+                    " had come. What had arrived is on this error's `partial`."
+                )
+            )
+        return ()
+
+    def failed(self, error: APIError) -> APIError:
+        """The same error, carrying what has arrived of the answer."""
+        held = self._held_back()
+        if held is not None:
+            self._answer.add(held)
+        error.partial = self._answer.response()
+        return error
+
+    def _read(self, event: Event) -> Chunk | None:
+        if event.data.strip() == _DONE:
+            self.done = True
+            chunk = self._held_back()
+        else:
+            chunk = self._parse(event)
+            if self._stop:
+                self._apply_stop(chunk)
+        if chunk is None or not (chunk.choices or chunk.usage):
+            return None
+        self._answer.add(chunk)
+        return chunk
+
+    def _parse(self, event: Event) -> Chunk:
+        if event.name == b"error":
+            raise self.failed(_reported(event))
+        try:
+            chunk = parse(Chunk, event.data)
+        except ValueError as error:
+            raise self.failed(_reported(event)) from error
+        # Only a chunk with a field that chunks lack can be an error.
+        if chunk.model_extra and says_error({"choices": chunk.choices, **chunk.model_extra}):
+            raise self.failed(_reported(event))
+        return chunk
+
+    def _apply_stop(self, chunk: Chunk) -> None:
+        chunk.choices = [choice for choice in chunk.choices if self._cut(choice)]
+        if len(self._filters) == self._expected_choices and all(
+            stop.stopped for stop in self._filters.values()
+        ):
+            self.done = True
+
+    def _cut(self, choice: ChunkChoice) -> bool:
+        """Take the text from the stop sequence on out of a choice; False if it had ended."""
+        stop = self._filters.setdefault(choice.index, StopFilter(self._stop))
+        if stop.stopped:
+            return False
+        text = stop.feed(choice.delta.content or "")
+        if stop.stopped:
+            choice.finish_reason = "stop"
+            choice.delta.tool_calls = None
+        elif choice.finish_reason:
+            text += stop.flush()
+        if choice.delta.content is not None or text:
+            choice.delta.content = text
+        return True
+
+    def _held_back(self) -> Chunk | None:
+        """The text that waited for a stop sequence which did not come."""
+        held = {index: stop.flush() for index, stop in self._filters.items()}
+        choices = [
+            ChunkChoice(index=index, delta=Delta(content=text))
+            for index, text in held.items()
+            if text
+        ]
+        return Chunk(choices=choices) if choices else None
+
+
+def _reported(event: Event) -> APIError:
+    """The error for an event that is no chunk: what the service reports, or nonsense."""
+    try:
+        payload = from_json(event.data)
+    except ValueError:
+        payload = None
+    if isinstance(payload, dict) and (says_error(payload) or event.name == b"error"):
+        return error_from_event(payload)
+    said = excerpt(event.data)
+    if event.name == b"error":
+        return StreamError(f"The service reported an error: {said}", body=said)
+    return ResponseError(f"An event of the stream cannot be read: {said!r}", body=said)

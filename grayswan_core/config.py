@@ -1,0 +1,194 @@
+"""Where the service is and how to speak to it. The only module that reads the environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from urllib.parse import SplitResult, urlsplit
+
+from pydantic import SecretStr
+
+from grayswan_core.errors import ConfigurationError
+from grayswan_core.retry import RetryPolicy
+from grayswan_core.wire import DEFAULT_BASE_URL, DEFAULT_CHAT_PATH
+
+__all__ = [
+    "API_KEY_VARIABLE",
+    "BASE_URL_VARIABLE",
+    "DEFAULT_MAX_RETRIES",
+    "DEFAULT_TIMEOUT",
+    "ClientConfig",
+    "Timeout",
+]
+
+API_KEY_VARIABLE = "GRAYSWAN_API_KEY"
+BASE_URL_VARIABLE = "GRAY_SWAN_BASE_URL"
+
+DEFAULT_MAX_RETRIES = 5
+
+_FORBIDDEN_HEADERS = frozenset({"authorization", "content-type", "accept", "accept-encoding"})
+
+
+@dataclass(frozen=True)
+class Timeout:
+    """Longest waits in seconds; None waits for ever.
+
+    Attributes:
+        connect: For a connection to be made.
+        read: For the next bytes of an answer.
+        write: For a piece of the request to be taken.
+        pool: For a free connection when all are in use.
+    """
+
+    connect: float | None = 5.0
+    read: float | None = 60.0
+    write: float | None = 60.0
+    pool: float | None = 60.0
+
+    @classmethod
+    def of(cls, timeout: float | Timeout | None) -> Timeout:
+        """One number is every wait, but connecting is never given more than the default."""
+        if isinstance(timeout, Timeout):
+            return timeout
+        if timeout is None:
+            return cls(None, None, None, None)
+        if not timeout > 0:
+            raise ConfigurationError(f"timeout is a number of seconds above 0, not {timeout!r}.")
+        connect = cls.connect if cls.connect is None else min(timeout, cls.connect)
+        return cls(connect, timeout, timeout, timeout)
+
+
+DEFAULT_TIMEOUT = Timeout()
+
+
+@dataclass(frozen=True)
+class ClientConfig:
+    """All that a client needs to know, checked. Make it with `ClientConfig.resolve`."""
+
+    api_key: SecretStr
+    base_url: str = DEFAULT_BASE_URL
+    chat_path: str = DEFAULT_CHAT_PATH
+    timeout: Timeout = DEFAULT_TIMEOUT
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    # Headers may carry secrets of a gateway, so no repr shows them.
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def resolve(
+        cls,
+        *,
+        api_key: SecretStr | str | None = None,
+        base_url: str | None = None,
+        chat_path: str = DEFAULT_CHAT_PATH,
+        timeout: float | Timeout | None = DEFAULT_TIMEOUT,
+        max_retries: int = DEFAULT_MAX_RETRIES,
+        headers: Mapping[str, str] | None = None,
+        allow_insecure_http: bool = False,
+    ) -> ClientConfig:
+        """Explicit arguments win; what is missing comes from the environment.
+
+        Args:
+            api_key: The key; else the variable `GRAYSWAN_API_KEY`.
+            base_url: The service's address; else the variable `GRAY_SWAN_BASE_URL`; else
+                `https://api.grayswan.ai`.
+            chat_path: Path of the chat endpoint under the base URL.
+            timeout: Longest wait for the next bytes in seconds, or a `Timeout`.
+            max_retries: Tries after the first.
+            headers: Further headers to send with each request.
+            allow_insecure_http: Allow `http://` to another machine than this one.
+
+        Raises:
+            ConfigurationError: there is no key, or a setting cannot work.
+        """
+        if max_retries < 0:
+            raise ConfigurationError(f"max_retries is 0 or more, not {max_retries}.")
+        return cls(
+            api_key=resolve_api_key(api_key),
+            base_url=resolve_base_url(base_url, allow_insecure_http=allow_insecure_http),
+            chat_path="/" + chat_path.strip("/"),
+            timeout=Timeout.of(timeout),
+            retry=RetryPolicy(max_retries=max_retries),
+            headers=_checked_headers(headers or {}),
+        )
+
+
+def resolve_api_key(api_key: SecretStr | str | None = None) -> SecretStr:
+    """The key given, else the one in the environment, without the white space around it.
+
+    Raises:
+        ConfigurationError: there is none, or it cannot be a key. The message never shows it.
+    """
+    value = api_key.get_secret_value() if isinstance(api_key, SecretStr) else api_key
+    if value is None:
+        value = os.environ.get(API_KEY_VARIABLE, "")
+    value = value.strip()
+    if not value:
+        raise ConfigurationError(
+            "There is no Gray Swan API key. Set the environment variable"
+            f" {API_KEY_VARIABLE}, or pass api_key=..."
+        )
+    # A line break would end the header and start another; h11 would print the key in its error.
+    if not (value.isascii() and value.isprintable()) or " " in value:
+        raise ConfigurationError(
+            "The Gray Swan API key holds characters that no key has (white space, control or"
+            f" non-ASCII characters). Check {API_KEY_VARIABLE} or api_key."
+        )
+    return SecretStr(value)
+
+
+def resolve_base_url(base_url: str | None = None, *, allow_insecure_http: bool = False) -> str:
+    """The address given, else the one in the environment, else the service's own.
+
+    Raises:
+        ConfigurationError: it is no http(s) address, holds a password, a query or a fragment,
+            or would send the key in clear text to another machine.
+    """
+    value = (base_url or os.environ.get(BASE_URL_VARIABLE) or DEFAULT_BASE_URL).strip()
+    try:
+        parts = urlsplit(value)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise ConfigurationError(_bad_url("it cannot be read")) from None
+    problem = _url_problem(parts, host or "", allow_insecure_http=allow_insecure_http)
+    if problem:
+        raise ConfigurationError(_bad_url(problem))
+    return value.rstrip("/")
+
+
+def _url_problem(parts: SplitResult, host: str, *, allow_insecure_http: bool) -> str | None:
+    if parts.scheme not in ("http", "https") or not host:
+        return "it has to look like https://host or https://host/path"
+    if parts.username or parts.password:
+        return "it must not hold a user name or password"
+    if parts.query or parts.fragment:
+        return "it must not hold a query or a fragment"
+    if parts.scheme == "http" and not (_is_loopback(host) or allow_insecure_http):
+        return (
+            "plain http would send the key in clear text to another machine; use https, or pass"
+            " allow_insecure_http=True if that is what you want"
+        )
+    return None
+
+
+def _bad_url(problem: str) -> str:
+    return f"The base URL cannot be used: {problem}. It comes from base_url or {BASE_URL_VARIABLE}."
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def _checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    checked = {}
+    for name, value in headers.items():
+        if name.lower() in _FORBIDDEN_HEADERS:
+            raise ConfigurationError(f"The header {name!r} is set by the client itself.")
+        if not (name.isascii() and name.isprintable() and value.isascii() and value.isprintable()):
+            raise ConfigurationError(f"The header {name!r} holds characters no header may have.")
+        checked[name.lower()] = value
+    return checked

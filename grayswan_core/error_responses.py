@@ -1,0 +1,175 @@
+"""What the service says when it fails, as one of our errors. Pure.
+
+Four shapes are known: the service's own `{"error": true, "message": ..., "detail": ...}`,
+FastAPI's `{"detail": [{"loc": ..., "msg": ...}]}`, OpenAI's `{"error": {"message": ...}}`, and
+whatever a gateway in front says in HTML or plain text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic_core import from_json
+
+from grayswan_core.errors import (
+    APIError,
+    APIStatusError,
+    APITimeoutError,
+    AuthenticationError,
+    BadRequestError,
+    ConflictError,
+    ContextOverflowError,
+    InternalServerError,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitError,
+    ResponseError,
+    StreamError,
+    UnprocessableEntityError,
+)
+from grayswan_core.retry import retry_after_seconds, should_retry
+
+__all__ = [
+    "error_from_event",
+    "error_from_response",
+    "error_from_wrong_type",
+    "excerpt",
+    "says_error",
+]
+
+_BY_STATUS: dict[int, type[APIError]] = {
+    400: BadRequestError,
+    401: AuthenticationError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    408: APITimeoutError,
+    409: ConflictError,
+    422: UnprocessableEntityError,
+    429: RateLimitError,
+}
+_INPUT_STATUSES = frozenset({400, 413, 422})
+_FIRST_SERVER_ERROR = 500
+
+_HINTS = {
+    401: "Check the API key: GRAYSWAN_API_KEY, or the argument api_key.",
+    404: "Check the model's name and the base URL.",
+}
+
+_OVERFLOW = re.compile(
+    r"context[ _-]?(length|window|size|limit)|too many tokens"
+    r"|(prompt|input|messages?) (is|are) too long|maximum.{0,20}tokens|token limit",
+    re.IGNORECASE,
+)
+
+_EXCERPT_LENGTH = 300
+
+
+def error_from_response(status: int, headers: Mapping[str, str], body: bytes) -> APIError:
+    """The error for an answer whose status is not 200.
+
+    Args:
+        status: The HTTP status.
+        headers: The response's headers, names in lower case.
+        body: The response's body, or as much of it as was read.
+    """
+    payload = _json_or_none(body)
+    said = _words(payload) if payload is not None else excerpt(body)
+    kind = _class_for(status, said)
+    message = ". ".join(
+        part.rstrip(".")
+        for part in (f"The service answered {status}", said, _HINTS.get(status))
+        if part
+    )
+    return kind(
+        f"{message}.",
+        status_code=status,
+        request_id=headers.get("x-request-id"),
+        retry_after=retry_after_seconds(headers),
+        should_retry=should_retry(headers),
+        body=payload if payload is not None else excerpt(body) or None,
+    )
+
+
+def error_from_wrong_type(expected: str, headers: Mapping[str, str], body: bytes) -> APIError:
+    """The error for an answer with status 200 that is not of the content type asked for."""
+    payload = _json_or_none(body)
+    if isinstance(payload, Mapping) and says_error(payload):
+        return error_from_event(payload)
+    kind = headers.get("content-type") or "no content type"
+    return ResponseError(
+        f"The service answered {kind} where {expected} was asked for. Is the base URL right?"
+        f" The answer begins with {excerpt(body)!r}.",
+        request_id=headers.get("x-request-id"),
+        body=payload if payload is not None else excerpt(body) or None,
+    )
+
+
+def says_error(payload: object) -> bool:
+    """Whether a JSON value that came with status 200 reports an error all the same."""
+    if not isinstance(payload, Mapping):
+        return False
+    if payload.get("choices"):
+        return bool(payload.get("error"))
+    return bool(payload.get("error") or payload.get("detail"))
+
+
+def error_from_event(payload: Mapping[str, Any]) -> APIError:
+    """The error for a JSON object that reports one inside a stream, or with status 200."""
+    said = _words(payload) or "no reason given"
+    status = _status_in(payload)
+    kind = StreamError if status is None else _class_for(status, said)
+    return kind(f"The service reported an error: {said}.", status_code=status, body=dict(payload))
+
+
+def excerpt(body: bytes) -> str:
+    """The start of a body as one line of text, for a message or a log."""
+    text = " ".join(body[: 4 * _EXCERPT_LENGTH].decode("utf-8", "replace").split())
+    return text if len(text) <= _EXCERPT_LENGTH else text[:_EXCERPT_LENGTH] + "..."
+
+
+def _class_for(status: int, said: str) -> type[APIError]:
+    if status in _INPUT_STATUSES and _OVERFLOW.search(said):
+        return ContextOverflowError
+    if status >= _FIRST_SERVER_ERROR:
+        return InternalServerError
+    return _BY_STATUS.get(status, APIStatusError)
+
+
+def _status_in(payload: Mapping[str, Any]) -> int | None:
+    """The HTTP status an error object names, under one of the names in use."""
+    inner = payload.get("error")
+    for source in (inner if isinstance(inner, Mapping) else {}, payload):
+        for key in ("status", "status_code", "code"):
+            value = source.get(key)
+            if isinstance(value, int) and 400 <= value < 600:  # noqa: PLR2004 - HTTP errors
+                return value
+    return None
+
+
+def _json_or_none(body: bytes) -> Any:
+    try:
+        return from_json(body)
+    except ValueError:
+        return None
+
+
+def _words(payload: Any) -> str:
+    """The human words in an error object, whichever of the known shapes it has."""
+    if isinstance(payload, str):
+        return payload.strip()
+    if isinstance(payload, list):
+        return "; ".join(filter(None, map(_problem, payload)))
+    if not isinstance(payload, Mapping):
+        return ""
+    found = [_words(payload[key]) for key in ("message", "error", "detail") if key in payload]
+    return ": ".join(dict.fromkeys(filter(None, found)))
+
+
+def _problem(item: Any) -> str:
+    """One entry of FastAPI's list: the field's path and what is wrong with it."""
+    if not isinstance(item, Mapping) or "msg" not in item:
+        return _words(item)
+    path = ".".join(str(step) for step in item.get("loc", ()))
+    return f"{path}: {item['msg']}" if path else str(item["msg"])

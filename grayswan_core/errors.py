@@ -1,0 +1,210 @@
+"""Everything that can go wrong, as one tree.
+
+```
+GraySwanError
+├── ConfigurationError                    no key, a base URL that cannot be used
+├── InvalidRequestError (ValueError)      what cannot be sent; nothing went out
+│   └── UnsupportedContentError           an image, an unknown role, ...
+└── APIError                              something happened to a request
+    ├── APIConnectionError                no answer, or the connection broke
+    │   └── APITimeoutError               ... because it took too long (408 too)
+    ├── APIStatusError                    the service answered with an error status
+    │   ├── BadRequestError               400
+    │   │   └── ContextOverflowError      400, 413 or 422 that says the input is too long
+    │   ├── AuthenticationError           401
+    │   ├── PermissionDeniedError         403
+    │   ├── NotFoundError                 404
+    │   ├── ConflictError                 409
+    │   ├── UnprocessableEntityError      422
+    │   ├── RateLimitError                429
+    │   └── InternalServerError           5xx
+    └── ResponseError                     status 200, but not an answer we can read
+        ├── IncompleteStreamError         the stream ended before the answer did
+        └── StreamError                   the service reported an error inside the stream
+```
+
+An `APIError` says what happened in words, whether the same request may succeed when it is sent
+again (`is_retryable`), and keeps what had arrived before the failure (`partial`). It never holds
+the request or its headers, so no key can leak through it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from grayswan_core.wire import ChatResponse
+
+__all__ = [
+    "APIConnectionError",
+    "APIError",
+    "APIStatusError",
+    "APITimeoutError",
+    "AuthenticationError",
+    "BadRequestError",
+    "ConfigurationError",
+    "ConflictError",
+    "ContextOverflowError",
+    "GraySwanError",
+    "IncompleteStreamError",
+    "InternalServerError",
+    "InvalidRequestError",
+    "NotFoundError",
+    "PermissionDeniedError",
+    "RateLimitError",
+    "ResponseError",
+    "StreamError",
+    "UnprocessableEntityError",
+    "UnsupportedContentError",
+]
+
+
+class GraySwanError(Exception):
+    """The root of every error this package raises."""
+
+
+class ConfigurationError(GraySwanError):
+    """The settings cannot work; the message says which and what to do."""
+
+
+class InvalidRequestError(GraySwanError, ValueError):
+    """The request cannot be put on the wire. Nothing was sent."""
+
+
+class UnsupportedContentError(InvalidRequestError):
+    """A message holds something that Cygnet, which reads text only, cannot be sent."""
+
+
+class APIError(GraySwanError):
+    """A request failed.
+
+    Attributes:
+        message: What happened, in a sentence.
+        status_code: The HTTP status, where there was one.
+        request_id: The service's name for the request (header `x-request-id`).
+        retry_after: Seconds the service asked to wait before another try.
+        should_retry: The service's own word on trying again (header `x-should-retry`).
+        body: The error body: parsed JSON, or the start of the text.
+        partial: What had arrived of the answer; each choice's `finish_reason` is None
+            unless it had ended.
+    """
+
+    is_retryable = False
+    """Whether the same request may succeed when sent again."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status_code: int | None = None,
+        request_id: str | None = None,
+        retry_after: float | None = None,
+        should_retry: bool | None = None,
+        body: Any = None,
+        partial: ChatResponse | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.status_code = status_code
+        self.request_id = request_id
+        self.retry_after = retry_after
+        self.should_retry = should_retry
+        self.body = body
+        self.partial = partial
+        if should_retry is not None:
+            self.is_retryable = should_retry
+
+    @property
+    def partial_text(self) -> str:
+        """The text of the first choice that had arrived before the failure."""
+        if self.partial is None:
+            return ""
+        return self.partial.choices[0].message.content or ""
+
+    def details(self) -> dict[str, Any]:
+        """The keyword arguments that make this error again, in this class or another."""
+        return {
+            "status_code": self.status_code,
+            "request_id": self.request_id,
+            "retry_after": self.retry_after,
+            "should_retry": self.should_retry,
+            "body": self.body,
+            "partial": self.partial,
+        }
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.message, self.details())
+
+
+def _rebuild(kind: type[APIError], message: str, details: dict[str, Any]) -> APIError:
+    return kind(message, **details)
+
+
+class APIConnectionError(APIError):
+    """The service could not be reached, or the connection broke before the answer ended."""
+
+    is_retryable = True
+
+
+class APITimeoutError(APIConnectionError):
+    """The service took longer than the timeout allows."""
+
+
+class APIStatusError(APIError):
+    """The service answered with an error status."""
+
+
+class BadRequestError(APIStatusError):
+    """400: the service could not use the request."""
+
+
+class ContextOverflowError(BadRequestError):
+    """The input is longer than the model's context window."""
+
+
+class AuthenticationError(APIStatusError):
+    """401: the key is missing, wrong or revoked."""
+
+
+class PermissionDeniedError(APIStatusError):
+    """403: the key may not do this."""
+
+
+class NotFoundError(APIStatusError):
+    """404: no such model, or no such address."""
+
+
+class ConflictError(APIStatusError):
+    """409: the request collided with another one."""
+
+    is_retryable = True
+
+
+class UnprocessableEntityError(APIStatusError):
+    """422: a field of the request is not as the service expects."""
+
+
+class RateLimitError(APIStatusError):
+    """429: too many requests; `retry_after` says how long to wait, if the service did."""
+
+    is_retryable = True
+
+
+class InternalServerError(APIStatusError):
+    """5xx: the service failed."""
+
+    is_retryable = True
+
+
+class ResponseError(APIError):
+    """The status said 200, but the body is not an answer that can be read."""
+
+
+class IncompleteStreamError(ResponseError):
+    """The stream ended before the answer did: no finish reason and no `[DONE]` had come."""
+
+    is_retryable = True
+
+
+class StreamError(ResponseError):
+    """The service reported an error inside the stream."""

@@ -1,0 +1,99 @@
+"""Which Cygnet role a turn gets: the one role policy, used by both adapters. Pure.
+
+A turn is what a framework's message comes to once its fields are read. Who may give the model
+instructions is decided here and nowhere else:
+
+* `system`, `user` and `assistant` are trusted, and only the speakers named for them get there;
+* what a tool returned is a `tool` message, correlated with its call, or `data` if so chosen;
+* a tool's result that names no call cannot be correlated, so it is `data`;
+* `data` is untrusted: the model reads it and does not follow it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from grayswan_core.errors import InvalidRequestError, UnsupportedContentError
+from grayswan_core.wire import Message, Role, ToolCall
+
+__all__ = ["ToolResultRole", "Turn", "assign_roles", "role_of"]
+
+ToolResultRole: TypeAlias = Literal["tool", "data"]
+
+_ROLES: dict[str, Role] = {
+    "system": "system",
+    "developer": "system",
+    "user": "user",
+    "human": "user",
+    "assistant": "assistant",
+    "ai": "assistant",
+    "chatbot": "assistant",
+    "model": "assistant",
+    "data": "data",
+    "tool": "tool",
+    "function": "tool",
+}
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One turn of a conversation, in no framework's terms.
+
+    Attributes:
+        speaker: Who speaks, by any name the frameworks use (`human`, `ai`, `developer`, ...).
+        text: What is said.
+        tool_calls: The calls an assistant made in this turn.
+        tool_call_id: The call that a tool's result answers.
+    """
+
+    speaker: str
+    text: str
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str | None = None
+
+
+def role_of(speaker: str) -> Role:
+    """The Cygnet role of a speaker.
+
+    Raises:
+        UnsupportedContentError: there is none.
+    """
+    try:
+        return _ROLES[speaker]
+    except KeyError:
+        raise UnsupportedContentError(
+            f"Cygnet has no role for a message by {speaker!r}. Use one of {', '.join(_ROLES)}."
+        ) from None
+
+
+def assign_roles(
+    turns: Iterable[Turn], *, tool_result_role: ToolResultRole = "tool"
+) -> list[Message]:
+    """The messages to send.
+
+    Args:
+        turns: The conversation, oldest turn first.
+        tool_result_role: The role of tool results that name their call.
+
+    Raises:
+        InvalidRequestError: there is no turn.
+        UnsupportedContentError: a speaker has no Cygnet role.
+    """
+    messages = [_message(turn, tool_result_role) for turn in turns]
+    if not messages:
+        raise InvalidRequestError("There are no messages to send.")
+    return messages
+
+
+def _message(turn: Turn, tool_result_role: ToolResultRole) -> Message:
+    role = role_of(turn.speaker)
+    if role == "tool":
+        role = tool_result_role if turn.tool_call_id else "data"
+    return Message(
+        role=role,
+        content=turn.text,
+        tool_calls=list(turn.tool_calls) if role == "assistant" and turn.tool_calls else None,
+        tool_call_id=turn.tool_call_id if role == "tool" else None,
+    )

@@ -1,0 +1,218 @@
+"""The settings both adapters' models share, and the client they make. A pydantic mixin.
+
+A model is data: it can be copied, pickled and compared. So the client is no part of it; it is
+made at the first call and made anew when a setting it depends on has changed. Keys and headers
+are in no dump, pickle or repr; an unpickled model reads its key from the environment again.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
+from typing_extensions import Self
+
+from grayswan_core.chat_request import SAMPLING_FIELDS, build_request
+from grayswan_core.config import (
+    DEFAULT_MAX_RETRIES,
+    DEFAULT_TIMEOUT,
+    ClientConfig,
+    Timeout,
+    resolve_api_key,
+    resolve_base_url,
+)
+from grayswan_core.roles import ToolResultRole
+from grayswan_core.stop import normalize_stop
+from grayswan_core.wire import DEFAULT_CHAT_PATH, DEFAULT_MODEL, ChatRequest, Message
+
+if TYPE_CHECKING:
+    from grayswan_core.client import CygnetClient
+
+__all__ = ["ModelSettings"]
+
+_building = threading.Lock()
+
+_SECRETS = ("api_key", "default_headers", "http_client", "http_async_client")
+
+
+class ModelSettings(BaseModel):
+    """What one says when making a model. The defaults left at None are the service's own.
+
+    Raises:
+        ConfigurationError: there is no key, or an address or timeout cannot work.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid", hide_input_in_errors=True, arbitrary_types_allowed=True
+    )
+
+    model: str = Field(default=DEFAULT_MODEL, description="The model's name.")
+    api_key: SecretStr | None = Field(
+        default=None,
+        description="The API key; else the variable GRAYSWAN_API_KEY.",
+        exclude=True,
+        repr=False,
+    )
+    base_url: str | None = Field(
+        default=None, description="The service's address; else the variable GRAY_SWAN_BASE_URL."
+    )
+    chat_path: str = Field(
+        default=DEFAULT_CHAT_PATH, description="Path of the chat endpoint under base_url."
+    )
+    temperature: float | None = Field(default=None, ge=0, description="Sampling temperature.")
+    max_tokens: int | None = Field(default=None, ge=1, description="Longest answer, in tokens.")
+    top_p: float | None = Field(default=None, ge=0, le=1, description="Nucleus sampling mass.")
+    frequency_penalty: float | None = Field(
+        default=None, description="Penalty on tokens by how often they have come."
+    )
+    n: int | None = Field(default=None, ge=1, description="How many answers to give.")
+    moderate_before: bool | None = Field(
+        default=None, description="Whether the service moderates the input first."
+    )
+    stop: str | list[str] | None = Field(
+        default=None, description="Sequences that end an answer; enforced on this side."
+    )
+    tool_result_role: ToolResultRole = Field(
+        default="tool", description="The role that results of tools are sent in."
+    )
+    timeout: float | Timeout | None = Field(
+        default=DEFAULT_TIMEOUT,
+        description="Longest wait for the next bytes in seconds, or one value for each wait.",
+    )
+    max_retries: int = Field(
+        default=DEFAULT_MAX_RETRIES, ge=0, description="Tries after the first, each with a delay."
+    )
+    default_headers: dict[str, str] | None = Field(
+        default=None, description="Further headers of each request.", exclude=True, repr=False
+    )
+    allow_insecure_http: bool = Field(
+        default=False, description="Allow plain http to another machine, key and all."
+    )
+    http_client: Any = Field(
+        default=None, description="An httpx.Client for sync calls.", exclude=True, repr=False
+    )
+    http_async_client: Any = Field(
+        default=None, description="An httpx.AsyncClient for async ones.", exclude=True, repr=False
+    )
+
+    _client: tuple[tuple[Any, ...], CygnetClient] | None = PrivateAttr(default=None)
+
+    @model_validator(mode="after")
+    def _resolve(self) -> Self:
+        self.api_key = resolve_api_key(self.api_key)
+        self.base_url = resolve_base_url(
+            self.base_url, allow_insecure_http=self.allow_insecure_http
+        )
+        self._config()
+        normalize_stop(self.stop)
+        return self
+
+    @property
+    def client(self) -> CygnetClient:
+        """The client that speaks for this model; one, however many threads ask.
+
+        Raises:
+            ConfigurationError: there is no key, as after unpickling where none is set.
+        """
+        connection = self._connection()
+        if self._client is None or self._client[0] != connection:
+            with _building:
+                if self._client is None or self._client[0] != connection:
+                    self._client = (connection, self._new_client())
+        return self._client[1]
+
+    def close(self) -> None:
+        """Close the connections. A later call opens new ones."""
+        if self._client is not None:
+            self._client[1].close()
+
+    async def aclose(self) -> None:
+        """Close the connections, those of the running event loop before this returns."""
+        if self._client is not None:
+            await self._client[1].aclose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    def __getstate__(self) -> dict[Any, Any]:
+        state = super().__getstate__()
+        state["__dict__"] = {
+            name: None if name in _SECRETS else value for name, value in state["__dict__"].items()
+        }
+        state["__pydantic_private__"] = {
+            **(state["__pydantic_private__"] or {}),
+            "_client": None,
+        }
+        return state
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        memo = {} if memo is None else memo
+        for shared in (self.http_client, self.http_async_client, self._client):
+            memo[id(shared)] = shared  # connections are shared by copies, not copied
+        return super().__deepcopy__(memo)
+
+    def _chat_request(self, messages: Sequence[Message], arguments: dict[str, Any]) -> ChatRequest:
+        """The request of one call: the settings, and the call's arguments, which win."""
+        settings = {name: getattr(self, name) for name in SAMPLING_FIELDS}
+        return build_request(messages, settings, arguments)
+
+    def _stop_sequences(self, stop: str | Sequence[str] | None) -> tuple[str, ...]:
+        """The stop sequences of one call: its own, else the model's."""
+        return normalize_stop(self.stop if stop is None else stop)
+
+    def _connection(self) -> tuple[Any, ...]:
+        """All that a client depends on; the client is made anew when any of it changes."""
+        return (
+            self.api_key,
+            self.base_url,
+            self.chat_path,
+            self.timeout,
+            self.max_retries,
+            self.default_headers,
+            self.allow_insecure_http,
+            self.http_client,
+            self.http_async_client,
+        )
+
+    def _config(self) -> ClientConfig:
+        return ClientConfig.resolve(
+            api_key=self.api_key,
+            base_url=self.base_url,
+            chat_path=self.chat_path,
+            timeout=self.timeout,
+            max_retries=self.max_retries,
+            headers=self.default_headers,
+            allow_insecure_http=self.allow_insecure_http,
+        )
+
+    def _new_client(self) -> CygnetClient:
+        # httpx costs 100 ms to import, so not before the first call.
+        from grayswan_core.client import CygnetClient  # noqa: PLC0415
+
+        return CygnetClient(
+            self._config(),
+            http_client=self.http_client,
+            http_async_client=self.http_async_client,
+        )

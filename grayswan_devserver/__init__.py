@@ -1,0 +1,80 @@
+"""A local server that speaks the Cygnet wire, for runs and tests without a key.
+
+    with DevServer() as server:
+        ChatGraySwan(base_url=server.url, api_key="local-test")
+
+Names are loaded when first used, so that importing this package (which pytest does, for the
+fixture in `pytest_plugin`) costs nothing and never fails. Using a name without the extra
+installed raises an `ImportError` that says which one to install.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from grayswan_devserver.answers import Answer, Call, ScriptedEngine
+    from grayswan_devserver.app import create_app
+    from grayswan_devserver.engine import (
+        Engine,
+        FinishPiece,
+        Piece,
+        TextPiece,
+        ToolCallPiece,
+        UsagePiece,
+    )
+    from grayswan_devserver.recording import RecordedRequest
+    from grayswan_devserver.rules import REFUSAL_TRIGGER, RulesEngine
+    from grayswan_devserver.scripting import RawResponse
+    from grayswan_devserver.server import DevServer
+
+__all__ = [
+    "REFUSAL_TRIGGER",
+    "Answer",
+    "Call",
+    "DevServer",
+    "Engine",
+    "FinishPiece",
+    "Piece",
+    "RawResponse",
+    "RecordedRequest",
+    "RulesEngine",
+    "ScriptedEngine",
+    "TextPiece",
+    "ToolCallPiece",
+    "UsagePiece",
+    "create_app",
+]
+
+_HOMES = {
+    "REFUSAL_TRIGGER": "rules",
+    "Answer": "answers",
+    "Call": "answers",
+    "DevServer": "server",
+    "Engine": "engine",
+    "FinishPiece": "engine",
+    "Piece": "engine",
+    "RawResponse": "scripting",
+    "RecordedRequest": "recording",
+    "RulesEngine": "rules",
+    "ScriptedEngine": "answers",
+    "TextPiece": "engine",
+    "ToolCallPiece": "engine",
+    "UsagePiece": "engine",
+    "create_app": "app",
+}
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        module = import_module(f"{__name__}.{home}")
+    except ModuleNotFoundError as error:
+        if error.name not in {"starlette", "uvicorn"}:
+            raise
+        raise ImportError(
+            f"{__name__}.{name} needs {error.name}: "
+            'pip install "grayswan-integrations[devserver]"',
+        ) from error
+    return getattr(module, name)

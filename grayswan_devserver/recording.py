@@ -1,0 +1,71 @@
+"""What a test can see of the requests that came in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from threading import Event, Lock
+from typing import Any
+
+__all__ = ["RecordedRequest", "Recorder"]
+
+
+@dataclass
+class RecordedRequest:
+    """One request that the server got.
+
+    Attributes:
+        method: the HTTP method.
+        path: the path without the query.
+        headers: names in lower case; a key is not kept.
+        authorized: whether a key came along.
+        body: the JSON object that was sent, empty where there was none.
+        raw: the body as it came.
+        request_id: the `x-request-id` of the answer.
+        status: the status of the answer, or `None` before there is one.
+        aborted: whether the client went away before it had the whole answer.
+    """
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    authorized: bool
+    body: dict[str, Any]
+    raw: bytes
+    request_id: str
+    status: int | None = None
+    aborted: bool = False
+    _finished: Event = field(default_factory=Event, repr=False, compare=False)
+
+    def finish(self) -> None:
+        """Say that the server is done with the request, answered or aborted."""
+        self._finished.set()
+
+    def wait(self, timeout: float = 10.0) -> bool:
+        """Wait until the server is done with the request; at most `timeout` seconds.
+
+        Returns:
+            whether it is.
+        """
+        return self._finished.wait(timeout)
+
+
+class Recorder:
+    """The requests in the order they came. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._requests: list[RecordedRequest] = []
+        self._lock = Lock()
+
+    def add(self, request: RecordedRequest) -> None:
+        with self._lock:
+            self._requests.append(request)
+
+    def clear(self) -> None:
+        with self._lock:
+            self._requests.clear()
+
+    @property
+    def requests(self) -> list[RecordedRequest]:
+        """A copy of the list."""
+        with self._lock:
+            return list(self._requests)
