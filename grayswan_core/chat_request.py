@@ -12,7 +12,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from grayswan_core.errors import InvalidRequestError
-from grayswan_core.wire import ChatRequest, Message
+from grayswan_core.tool_choice import REQUIRED, resolve_tool_choice
+from grayswan_core.wire import ChatRequest, Message, Tool
 
 __all__ = ["SAMPLING_FIELDS", "build_request"]
 
@@ -55,10 +56,22 @@ def build_request(
     for name in given:
         if name not in _CALL_FIELDS:
             raise InvalidRequestError(_refusal(name))
+    tools = given.get("tools") or ()
+    choice = resolve_tool_choice(given.pop("tool_choice", None), [_name(tool) for tool in tools])
+    if choice == REQUIRED:
+        raise InvalidRequestError(
+            "Cygnet cannot be made to call some tool of several. Name one as tool_choice, offer"
+            " one tool only, or use tool_choice='auto'."
+        )
+    given |= {"tools": tools or None, "tool_choice": choice}
     try:
         return ChatRequest(messages=list(messages), **{**settings, **given})
     except ValidationError as error:
         raise InvalidRequestError(_problems(error)) from None
+
+
+def _name(tool: Any) -> str:
+    return tool.function.name if isinstance(tool, Tool) else str(tool["function"]["name"])
 
 
 def _refusal(name: str) -> str:

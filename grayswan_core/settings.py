@@ -157,15 +157,9 @@ class ModelSettings(BaseModel):
         await self.aclose()
 
     def __getstate__(self) -> dict[Any, Any]:
-        state = super().__getstate__()
-        state["__dict__"] = {
-            name: None if name in _SECRETS else value for name, value in state["__dict__"].items()
-        }
-        state["__pydantic_private__"] = {
-            **(state["__pydantic_private__"] or {}),
-            "_client": None,
-        }
-        return state
+        bare = self.model_copy(update=dict.fromkeys(_SECRETS))
+        bare._client = None
+        return super(ModelSettings, bare).__getstate__()
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
         memo = {} if memo is None else memo

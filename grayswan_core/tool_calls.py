@@ -1,10 +1,22 @@
-"""Tool-call deltas to whole tool calls. Pure."""
+"""Tool-call deltas to whole tool calls, and calls to and from JSON text. Pure."""
 
 from __future__ import annotations
 
-from grayswan_core.wire import ResponseFunctionCall, ResponseToolCall, ToolCallDelta
+import json
+from collections.abc import Mapping
+from typing import Any
 
-__all__ = ["ToolCallAssembler"]
+from pydantic_core import from_json
+
+from grayswan_core.wire import (
+    FunctionCall,
+    ResponseFunctionCall,
+    ResponseToolCall,
+    ToolCall,
+    ToolCallDelta,
+)
+
+__all__ = ["ToolCallAssembler", "arguments_so_far", "parse_arguments", "past_call"]
 
 
 class _Parts:
@@ -38,3 +50,34 @@ class ToolCallAssembler:
     def calls(self) -> list[ResponseToolCall]:
         """The calls so far. Until the stream has ended their `arguments` may be cut JSON."""
         return [self._calls[index].whole() for index in sorted(self._calls)]
+
+
+def parse_arguments(text: str) -> dict[str, Any]:
+    """The arguments of a whole call. No text is no arguments.
+
+    Raises:
+        ValueError: the text is not a JSON object.
+    """
+    arguments = json.loads(text or "{}")
+    if not isinstance(arguments, dict):
+        raise ValueError("The arguments are not a JSON object.")  # noqa: TRY004 - bad JSON text
+    return arguments
+
+
+def arguments_so_far(text: str) -> dict[str, Any]:
+    """The arguments of a call that is still arriving: what can be read of them."""
+    try:
+        arguments = from_json(text, allow_partial="trailing-strings")
+    except ValueError:
+        return {}
+    return arguments if isinstance(arguments, dict) else {}
+
+
+def past_call(
+    call_id: str | None, name: str | None, arguments: Mapping[str, Any] | str | None
+) -> ToolCall:
+    """A call of the conversation so far, to be sent again; text arguments go as they are."""
+    text = (
+        arguments if isinstance(arguments, str) else json.dumps(arguments or {}, ensure_ascii=False)
+    )
+    return ToolCall(id=call_id or "", function=FunctionCall(name=name or "", arguments=text))

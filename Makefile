@@ -1,0 +1,67 @@
+# Everything runs in an environment of its own under .venv, made from PYTHON and a package index.
+# `make test PYTHON=python3.13` uses another Python; each has its own environment.
+
+PYTHON ?= python3
+VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+ifeq ($(VERSION),)
+$(error $(PYTHON) does not run; say which Python to use: make PYTHON=python3.11 ...)
+endif
+
+VENV := .venv/$(VERSION)
+MIN_VENV := .venv/$(VERSION)-min
+RUN := $(VENV)/bin/python
+INSTALL = -m pip install --quiet --disable-pip-version-check
+TESTS ?= tests
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-min check format serve clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.demo ## the main job, in both frameworks, without a key (LIVE=1: the real service)
+	@$(RUN) -m demo $(if $(LIVE),--live)
+
+test: $(VENV)/.check ## run every test
+	$(RUN) -X dev -m pytest $(TESTS)
+
+test-min: $(MIN_VENV)/.test ## run every test on the oldest versions that pyproject.toml admits
+	$(MIN_VENV)/bin/python -X dev -m pytest $(TESTS)
+
+check: $(VENV)/.check ## formatting, lint, types and the import contracts
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+format: $(VENV)/.check ## format and mend what can be mended
+	$(VENV)/bin/ruff format .
+	$(VENV)/bin/ruff check --fix .
+
+serve: $(VENV)/.demo ## run the local server
+	$(RUN) -m grayswan_devserver
+
+clean: ## remove the environments and everything made
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build
+
+# pip has known dependency groups since 25.1, and a new environment may have an older one.
+$(VENV)/.pip $(MIN_VENV)/.pip:
+	@echo "Making an environment for Python $(VERSION) in $(@D) ..."
+	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/python $(INSTALL) --upgrade "pip>=25.1"
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.pip pyproject.toml constraints.txt
+	@echo "Installing what the demo needs (once, a minute or so) ..."
+	@$(RUN) $(INSTALL) --constraint constraints.txt --editable ".[all]" --group demo
+	@touch $@
+
+$(VENV)/.check: $(VENV)/.pip pyproject.toml constraints.txt
+	@echo "Installing what tests and checks need (once, a minute or so) ..."
+	@$(RUN) $(INSTALL) --constraint constraints.txt --editable ".[all]" --group check
+	@touch $@
+
+$(MIN_VENV)/.test: $(MIN_VENV)/.pip pyproject.toml constraints-min.txt
+	@echo "Installing the oldest versions admitted (once, a minute or so) ..."
+	@$(MIN_VENV)/bin/python $(INSTALL) --constraint constraints-min.txt --editable ".[all]" --group test
+	@touch $@

@@ -1,0 +1,96 @@
+"""`python -m grayswan_devserver`: serve until interrupted."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["main"]
+
+_ENGINES = ("rules",)
+_MISSING = 'pip install "grayswan-integrations[devserver]"'
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Serve on a loopback address until interrupted.
+
+    Returns:
+        the exit status: 0, or 1 if the server cannot start.
+    """
+    try:
+        return _serve(_parser().parse_args(argv))
+    except ModuleNotFoundError as error:
+        if error.name not in {"starlette", "uvicorn"}:
+            raise
+        return _complain(f"needs {error.name}: {_MISSING}")
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    # Imported here, so that --help works and the complaint is clear where the extra is missing.
+    import uvicorn  # noqa: PLC0415
+
+    from grayswan_devserver.app import create_app  # noqa: PLC0415
+    from grayswan_devserver.server import listen, server_config  # noqa: PLC0415
+
+    try:
+        listener = listen(arguments.host, arguments.port)
+    except (OSError, ValueError) as error:
+        return _complain(f"cannot listen on {arguments.host} port {arguments.port}: {error}")
+    with listener:
+        host, port = listener.getsockname()[:2]
+        url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        print(_banner(url), flush=True)  # noqa: T201
+        app = create_app(models=arguments.model, chunk_delay=arguments.chunk_delay)
+        uvicorn.Server(server_config(app, "warning")).run(sockets=[listener])
+    return 0
+
+
+def _banner(url: str) -> str:
+    return (
+        f"Serving the Cygnet wire on {url} (stop with Ctrl+C). Point a client at it:\n"
+        f"  export GRAY_SWAN_BASE_URL={url} GRAYSWAN_API_KEY=local-test"
+    )
+
+
+def _complain(message: str) -> int:
+    print(f"grayswan-devserver: {message}", file=sys.stderr)  # noqa: T201
+    return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    # The trigger phrases are spelt out in the help, so they are imported with the parser.
+    from grayswan_devserver.moderation import MODERATION_TRIGGER  # noqa: PLC0415
+    from grayswan_devserver.rules import REFUSAL_TRIGGER  # noqa: PLC0415
+
+    parser = argparse.ArgumentParser(
+        prog="grayswan-devserver",
+        description="A local server with the Cygnet wire. Any key that is not empty is accepted.",
+        epilog=(
+            f"A user message with {REFUSAL_TRIGGER} is refused (finish reason content_filter); "
+            f"a text with {MODERATION_TRIGGER} is flagged by the moderation."
+        ),
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="loopback address (%(default)s)")
+    parser.add_argument(
+        "--port", type=int, default=8000, help="port, 0 for a free one (%(default)s)"
+    )
+    parser.add_argument("--engine", choices=_ENGINES, default="rules", help="%(default)s")
+    parser.add_argument(
+        "--model", action="append", default=[], metavar="NAME", help="accept this model name too"
+    )
+    parser.add_argument(
+        "--chunk-delay",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="pause before each piece of a stream (%(default)s)",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,157 @@
+"""What a text says about the arguments of a call.
+
+Each finding is used once, so that two numbers in a text go to two properties, in order.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from grayswan_devserver.rules.names import proper_names
+from grayswan_devserver.rules.text import name_words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+__all__ = ["Evidence", "Number", "Span"]
+
+Number = int | float
+Span = tuple[int, int]
+
+_NUMBER_WORDS = "zero one two three four five six seven eight nine ten eleven twelve".split()
+_NUMBER = re.compile(
+    r"(?<![\w.])(?:(?<![\d)] )-(?=[\d.]))?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:[eE][+-]?\d+)?"
+    r"(?![\w]|\.\d)|\b(?:" + "|".join(_NUMBER_WORDS) + r")\b(?![-'’])",
+)
+_QUOTED = re.compile(
+    r"\"([^\"\n]+)\"|“([^”\n]+)”|‘([^’\n]+)’|「([^」\n]+)」|『([^』\n]+)』|«([^»\n]+)»|`([^`\n]+)`"
+    r"|(?<!\w)'([^'\n]+)'(?!\w)"
+)
+_IN_QUOTES = r"\"([^\"\n]*)\"|'([^'\n]*)'"
+_VALUE_END = r"\s*(?:[,;\n)\]}]|[.!?](?:\s|$)|$|\s(?:and\s+)?\w+\s*[=:])"
+_LABELLED = rf"[\"'`*]*\s*[=:]\s*(?:{_IN_QUOTES}|([^,;\n)\]}}]+?)(?={_VALUE_END}))"
+_SPOKEN = (
+    r"\s+(?:is|are|was|of|to|as|named|called|should be|will be)\s+(?:(?:set to|exactly)\s+)?"
+    rf"(?:{_IN_QUOTES}|([^,;.!?\n]+?)(?=\s+(?:and|with)\s|[,;!?\n]|\.(?:\s|$)|$))"
+)
+_SHORT_LABEL = 3
+_PAIR = re.compile(r"[\"']?([A-Za-z_]\w*)[\"']?\s*[=:]\s*(?:\"([^\"\n]*)\"|'([^'\n]*)'|([^,;\n}]+))")
+
+
+@dataclass
+class Evidence:
+    """A text, and which parts of it are used up.
+
+    `fallback` is what a string gets that nothing in the text speaks of.
+    """
+
+    text: str
+    fallback: str = ""
+    used: list[Span] = field(default_factory=list)
+
+    def labelled(self, name: str) -> str | None:
+        """The value after the property's name: `name=value`, `name: value`, `name is value`."""
+        words = name_words(name)
+        spoken = r"[\s_-]*".join(map(re.escape, words)) or re.escape(name)
+        label = rf"(?<![\w])(?:{re.escape(name)}|{spoken})(?!\w)"
+        patterns = [_LABELLED]
+        if len(name) >= _SHORT_LABEL:
+            patterns.append(_SPOKEN)
+        for pattern in patterns:
+            found = re.search(label + pattern, self.text, re.IGNORECASE)
+            if found is not None:
+                self.used.append(found.span())
+                return next(group for group in found.groups() if group is not None).strip()
+        return None
+
+    def mentions(self, name: str) -> bool | None:
+        """Whether the property's name comes up; false where it is negated, `None` if it does not."""
+        spoken = r"[\s_-]*".join(map(re.escape, name_words(name)))
+        if not spoken:
+            return None
+        found = re.search(
+            rf"(?:\b(no|not|without|never|don't|disable|disabled|skip|exclude)\s+(?:\w+\s+){{0,2}}?)?\b{spoken}\b",
+            self.text,
+            re.IGNORECASE,
+        )
+        return None if found is None else found.group(1) is None
+
+    def number(self, *, whole: bool) -> Number | None:
+        """The next unused number, a whole one if asked for."""
+        for span, number in self._numbers:
+            if self._is_free(span) and (not whole or number == int(number)):
+                self.used.append(span)
+                return int(number) if whole else number
+        return None
+
+    def numbers(self, *, whole: bool) -> list[Number]:
+        """All unused numbers."""
+        return list(iter(lambda: self.number(whole=whole), None))
+
+    def quoted(self) -> str | None:
+        """The next unused text in quotation marks."""
+        for found in _QUOTED.finditer(self.text):
+            if self._is_free(found.span()):
+                self.used.append(found.span())
+                return next(group for group in found.groups() if group is not None)
+        return None
+
+    def name(self, *, avoid: str = "") -> str | None:
+        """The next unused proper name, not one after a word that `avoid` matches."""
+        for span, name in self._names:
+            before = self.text[: span[0]].rstrip()
+            if self._is_free(span) and not (avoid and re.search(rf"(?:{avoid})$", before, re.I)):
+                self.used.append(span)
+                return name
+        return None
+
+    def names(self) -> list[str]:
+        """All unused proper names."""
+        return list(iter(self.name, None))
+
+    def match(self, pattern: re.Pattern[str]) -> str | None:
+        """The next unused part of the text that a pattern finds; its group 1 if it has one."""
+        for found in pattern.finditer(self.text):
+            group = 1 if pattern.groups else 0
+            if found.group(group) and self._is_free(found.span(group)):
+                self.used.append(found.span(group))
+                return found.group(group).strip()
+        return None
+
+    def mentioned(self, values: Iterable[str]) -> Iterator[str]:
+        """Those of the values that the text mentions, in the text's order, longest first."""
+        found = []
+        for value in values:
+            pattern = re.escape(value).replace("_", r"[\s_-]").replace(r"\ ", r"[\s_-]")
+            match = re.search(rf"(?<!\w){pattern}(?!\w)", self.text, re.IGNORECASE)
+            if value and match:
+                found.append((match.start(), -len(value), value))
+        return (value for _, _, value in sorted(found))
+
+    def pairs(self) -> dict[str, str]:
+        """Every `name: value` of the text."""
+        return {
+            found.group(1): next(part for part in found.groups()[1:] if part is not None).strip()
+            for found in _PAIR.finditer(self.text)
+        }
+
+    @cached_property
+    def _numbers(self) -> list[tuple[Span, Number]]:
+        return [(found.span(), _number(found.group())) for found in _NUMBER.finditer(self.text)]
+
+    @cached_property
+    def _names(self) -> list[tuple[Span, str]]:
+        return list(proper_names(self.text))
+
+    def _is_free(self, span: Span) -> bool:
+        return all(span[1] <= start or end <= span[0] for start, end in self.used)
+
+
+def _number(text: str) -> Number:
+    if text in _NUMBER_WORDS:
+        return _NUMBER_WORDS.index(text)
+    plain = text.replace(",", "")
+    return int(plain) if re.fullmatch(r"-?\d+", plain) else float(plain)
