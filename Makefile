@@ -11,7 +11,7 @@ VENV := .venv/$(VERSION)
 MIN_VENV := .venv/$(VERSION)-min
 RUN := $(VENV)/bin/python
 INSTALL = -m pip install --quiet --disable-pip-version-check
-TESTS ?= tests
+TESTS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-min check format serve clean

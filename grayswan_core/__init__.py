@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from grayswan_core.accumulate import Accumulator
+from grayswan_core.asking import Ask, aask, aask_stream, ask, ask_stream
 from grayswan_core.config import ClientConfig, Timeout
 from grayswan_core.errors import (
     APIConnectionError,
@@ -34,6 +35,7 @@ from grayswan_core.errors import (
     RateLimitError,
     ResponseError,
     StreamError,
+    ToolCallMissingError,
     UnprocessableEntityError,
     UnsupportedContentError,
 )
@@ -61,6 +63,7 @@ __all__ = [
     "APIStatusError",
     "APITimeoutError",
     "Accumulator",
+    "Ask",
     "AuthenticationError",
     "BadRequestError",
     "ChatRequest",
@@ -88,10 +91,15 @@ __all__ = [
     "Timeout",
     "Tool",
     "ToolCall",
+    "ToolCallMissingError",
     "Turn",
     "UnprocessableEntityError",
     "UnsupportedContentError",
     "Usage",
+    "aask",
+    "aask_stream",
+    "ask",
+    "ask_stream",
     "assign_roles",
 ]
 

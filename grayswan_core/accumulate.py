@@ -70,9 +70,15 @@ class Accumulator:
         return self._head is not None
 
     @property
-    def finished(self) -> bool:
-        """Whether every choice that began has its finish reason."""
-        return bool(self._choices) and all(parts.finish_reason for parts in self._choices.values())
+    def has_choices(self) -> bool:
+        """Whether any part of a choice has come."""
+        return bool(self._choices)
+
+    def finished(self, expected_choices: int = 1) -> bool:
+        """Whether every choice has its finish reason, of those begun and those expected."""
+        return len(self._choices) >= expected_choices and all(
+            parts.finish_reason for parts in self._choices.values()
+        )
 
     def response(self) -> ChatResponse | None:
         """The answer so far, or None when no part of a choice has come."""

@@ -1,4 +1,4 @@
-"""A model's settings and a call's arguments to one request. Pure.
+"""A model's settings and a call's arguments to what is asked. Pure.
 
 What the service has no field for is refused here with a word on what to do instead. It is not
 sent in the hope that it works, and not dropped.
@@ -11,11 +11,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from grayswan_core.asking import Ask
 from grayswan_core.errors import InvalidRequestError
+from grayswan_core.stop import normalize_stop
 from grayswan_core.tool_choice import REQUIRED, resolve_tool_choice
 from grayswan_core.wire import ChatRequest, Message, Tool
 
-__all__ = ["SAMPLING_FIELDS", "build_request"]
+__all__ = ["SAMPLING_FIELDS", "build_ask"]
 
 SAMPLING_FIELDS = (
     "model",
@@ -28,7 +30,7 @@ SAMPLING_FIELDS = (
 )
 """The request's fields that a model holds as settings and a call may override."""
 
-_CALL_FIELDS = frozenset({*SAMPLING_FIELDS, "tools", "tool_choice"})
+_CALL_FIELDS = (*SAMPLING_FIELDS, "stop", "tools", "tool_choice", "parallel_tool_calls")
 
 _ADVICE = {
     "max_completion_tokens": "Use max_tokens.",
@@ -39,10 +41,10 @@ _ADVICE = {
 }
 
 
-def build_request(
+def build_ask(
     messages: Sequence[Message], settings: Mapping[str, Any], arguments: Mapping[str, Any]
-) -> ChatRequest:
-    """The request of one call.
+) -> Ask:
+    """What one call asks.
 
     Args:
         messages: The conversation.
@@ -52,22 +54,25 @@ def build_request(
     Raises:
         InvalidRequestError: a field is not the service's, or a value is out of its range.
     """
-    given = {name: value for name, value in arguments.items() if value is not None}
-    for name in given:
-        if name not in _CALL_FIELDS:
+    fields = {**settings, **{name: value for name, value in arguments.items() if value is not None}}
+    stop = normalize_stop(fields.pop("stop", None))
+    parallel = bool(fields.pop("parallel_tool_calls", True))
+    tools = fields.pop("tools", None) or None
+    names = [_name(tool) for tool in tools or ()]
+    choice = resolve_tool_choice(fields.pop("tool_choice", None), names)
+    for name in fields:
+        if name not in SAMPLING_FIELDS:
             raise InvalidRequestError(_refusal(name))
-    tools = given.get("tools") or ()
-    choice = resolve_tool_choice(given.pop("tool_choice", None), [_name(tool) for tool in tools])
-    if choice == REQUIRED:
-        raise InvalidRequestError(
-            "Cygnet cannot be made to call some tool of several. Name one as tool_choice, offer"
-            " one tool only, or use tool_choice='auto'."
-        )
-    given |= {"tools": tools or None, "tool_choice": choice}
     try:
-        return ChatRequest(messages=list(messages), **{**settings, **given})
+        request = ChatRequest(
+            messages=list(messages),
+            tools=tools,
+            tool_choice="auto" if choice == REQUIRED else choice,
+            **fields,
+        )
     except ValidationError as error:
         raise InvalidRequestError(_problems(error)) from None
+    return Ask(request, stop, tool_required=choice == REQUIRED, parallel_tool_calls=parallel)
 
 
 def _name(tool: Any) -> str:
@@ -75,7 +80,7 @@ def _name(tool: Any) -> str:
 
 
 def _refusal(name: str) -> str:
-    advice = _ADVICE.get(name, f"It takes {', '.join(sorted(_CALL_FIELDS))}.")
+    advice = _ADVICE.get(name, f"It takes {', '.join(_CALL_FIELDS)}.")
     return f"The Cygnet API has no parameter {name!r}. {advice}"
 
 

@@ -1,7 +1,7 @@
 """Bytes of a streamed answer to its chunks, and the judgement whether it is whole. Pure.
 
-A stream is whole when every choice had its finish reason, or `[DONE]` came. Anything else that
-ends it is an error, and the error carries what had arrived.
+An answer is whole when every choice had its finish reason, or `[DONE]` came after some part of
+one. Whatever ends the stream before is an error, and the error carries what had arrived.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class ChunkStream:
         max_event_size: Bytes that one event may take.
 
     Attributes:
-        done: Whether the answer is complete, so that the connection may be closed.
+        done: Whether nothing more is to be read, so that the connection may be closed.
     """
 
     def __init__(
@@ -59,6 +59,12 @@ class ChunkStream:
         """Whether any chunk has been handed out."""
         return self._answer.started
 
+    @property
+    def finished(self) -> bool:
+        """Whether the answer is whole. The stream may have more to say: usage, `[DONE]`."""
+        ended = self.done or self._answer.finished(self._expected_choices)
+        return ended and self._answer.has_choices
+
     def feed(self, piece: bytes) -> Iterator[Chunk]:
         """The chunks that end within this piece of the body.
 
@@ -70,11 +76,11 @@ class ChunkStream:
         except EventTooLargeError as error:
             raise self.failed(ResponseError(str(error))) from error
         for event in events:
+            if self.done:
+                return
             chunk = self._read(event)
             if chunk is not None:
                 yield chunk
-            if self.done:
-                return
 
     def close(self) -> Iterable[Chunk]:
         """Say that the body has ended. There is nothing left to hand out.
@@ -82,14 +88,16 @@ class ChunkStream:
         Raises:
             IncompleteStreamError: it ended before the answer did.
         """
-        if not (self.done or self._answer.finished):
-            raise self.failed(
-                IncompleteStreamError(
-                    "The stream ended before the answer did: neither a finish reason nor [DONE]"
-                    " had come. What had arrived is on this error's `partial`."
-                )
+        if self.finished:
+            return ()
+        if self.done:
+            raise self.failed(IncompleteStreamError("The stream ended before the answer began."))
+        raise self.failed(
+            IncompleteStreamError(
+                "The stream ended before the answer did: neither a finish reason nor [DONE]"
+                " had come. What had arrived is on this error's `partial`."
             )
-        return ()
+        )
 
     def failed(self, error: APIError) -> APIError:
         """The same error, carrying what has arrived of the answer."""
@@ -100,27 +108,24 @@ class ChunkStream:
         return error
 
     def _read(self, event: Event) -> Chunk | None:
-        if event.data.strip() == _DONE:
+        data = event.data.strip()
+        if data == _DONE:
             self.done = True
             chunk = self._held_back()
-        else:
+        elif data or event.name == b"error":
             chunk = self._parse(event)
             if self._stop:
                 self._apply_stop(chunk)
+        else:  # an event of no data keeps the connection alive
+            return None
         if chunk is None or not (chunk.choices or chunk.usage):
             return None
         self._answer.add(chunk)
         return chunk
 
     def _parse(self, event: Event) -> Chunk:
-        if event.name == b"error":
-            raise self.failed(_reported(event))
-        try:
-            chunk = parse(Chunk, event.data)
-        except ValueError as error:
-            raise self.failed(_reported(event)) from error
-        # Only a chunk with a field that chunks lack can be an error.
-        if chunk.model_extra and says_error({"choices": chunk.choices, **chunk.model_extra}):
+        chunk = None if event.name == b"error" else _chunk_in(event.data)
+        if chunk is None:
             raise self.failed(_reported(event))
         return chunk
 
@@ -155,6 +160,19 @@ class ChunkStream:
             if text
         ]
         return Chunk(choices=choices) if choices else None
+
+
+def _chunk_in(data: bytes) -> Chunk | None:
+    """The chunk, or None when it is none but an error or nonsense."""
+    try:
+        chunk = parse(Chunk, data)
+    except ValueError:
+        return None
+    # Only an object with a field that chunks lack can be an error.
+    extra = chunk.model_extra
+    if extra and says_error({**dict.fromkeys(chunk.model_fields_set), **extra}):
+        return None
+    return chunk
 
 
 def _reported(event: Event) -> APIError:

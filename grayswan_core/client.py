@@ -29,8 +29,8 @@ from typing_extensions import Self
 from grayswan_core import transport
 from grayswan_core.chunk_stream import ChunkStream
 from grayswan_core.error_responses import error_from_response, error_from_wrong_type
-from grayswan_core.errors import APIError
-from grayswan_core.stop import truncate
+from grayswan_core.errors import APIConnectionError, APIError
+from grayswan_core.stop import normalize_stop, truncate
 from grayswan_core.whole_body import WholeBody
 from grayswan_core.wire import (
     MODERATION_PATH,
@@ -51,6 +51,9 @@ __all__ = ["CygnetClient"]
 _T = TypeVar("_T")
 _T_co = TypeVar("_T_co", covariant=True)
 
+# Anything shorter is a stand-in for tests, and is found in plain words.
+_SHORTEST_SECRET = 8
+
 _JSON = "application/json"
 _EVENT_STREAM = "text/event-stream"
 
@@ -62,6 +65,8 @@ class _Reader(Protocol[_T_co]):
     def done(self) -> bool: ...
     @property
     def started(self) -> bool: ...
+    @property
+    def finished(self) -> bool: ...
     def feed(self, piece: bytes) -> Iterable[_T_co]: ...
     def close(self) -> Iterable[_T_co]: ...
     def failed(self, error: APIError) -> APIError: ...
@@ -108,16 +113,19 @@ class CygnetClient:
             stop: Sequences that end the answer; enforced here, as the service has none.
 
         Raises:
+            InvalidRequestError: the request cannot be put on the wire.
             APIError: the request failed, and retrying did not help.
         """
+        sequences = normalize_stop(stop)
         (response,) = self._exchange(self._chat_call(request))
-        return _stopped(response, stop)
+        return _stopped(response, sequences)
 
     async def acomplete(self, request: ChatRequest, *, stop: Sequence[str] = ()) -> ChatResponse:
         """`complete`, async."""
+        sequences = normalize_stop(stop)
         async with aclosing(self._aexchange(self._chat_call(request))) as answers:
             (response,) = [answer async for answer in answers]
-        return _stopped(response, stop)
+        return _stopped(response, sequences)
 
     def stream(
         self, request: ChatRequest, *, stop: Sequence[str] = ()
@@ -186,11 +194,12 @@ class CygnetClient:
         )
 
     def _stream_call(self, request: ChatRequest, stop: Sequence[str]) -> _Call[Chunk]:
+        sequences = normalize_stop(stop)
         return _Call(
             self._config.chat_path,
             request.to_body(stream=True),
             _EVENT_STREAM,
-            lambda: ChunkStream(stop=stop, expected_choices=request.n or 1),
+            lambda: ChunkStream(stop=sequences, expected_choices=request.n or 1),
         )
 
     def _exchange(self, call: _Call[_T]) -> Generator[_T, None, None]:
@@ -204,6 +213,8 @@ class CygnetClient:
                             break
                 yield from reader.close()
             except APIError as error:
+                if _came_too_late(error, reader):
+                    return
                 delay = self._delay(attempt, error, reader)
                 if delay is None:
                     raise
@@ -224,6 +235,8 @@ class CygnetClient:
                 for item in reader.close():
                     yield item
             except APIError as error:
+                if _came_too_late(error, reader):
+                    return
                 delay = self._delay(attempt, error, reader)
                 if delay is None:
                     raise
@@ -265,11 +278,19 @@ class CygnetClient:
     def _delay(self, attempt: int, error: APIError, reader: _Reader[Any]) -> float | None:
         """Seconds until the next try, or None when the error, now with what came, stands."""
         reader.failed(error)
+        key = self._config.api_key.get_secret_value()
+        if len(key) >= _SHORTEST_SECRET:
+            error.hide(key)
         return None if reader.started else self._config.retry.delay(attempt, error)
 
 
 def _moderation_call(request: ModerationRequest) -> _Call[ModerationResponse]:
     return _Call(MODERATION_PATH, request.to_body(), _JSON, lambda: WholeBody(ModerationResponse))
+
+
+def _came_too_late(error: APIError, reader: _Reader[Any]) -> bool:
+    """Whether the connection broke only when the answer was whole, so nothing is lost."""
+    return reader.finished and isinstance(error, APIConnectionError)
 
 
 def _is_expected(response: httpx.Response, call: _Call[Any]) -> bool:

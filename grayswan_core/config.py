@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
+from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import SecretStr
+from typing_extensions import Self
 
 from grayswan_core.errors import ConfigurationError
 from grayswan_core.retry import RetryPolicy
@@ -28,7 +31,23 @@ BASE_URL_VARIABLE = "GRAY_SWAN_BASE_URL"
 
 DEFAULT_MAX_RETRIES = 5
 
-_FORBIDDEN_HEADERS = frozenset({"authorization", "content-type", "accept", "accept-encoding"})
+# Those the client sets itself, and those that say where the request ends.
+_FORBIDDEN_HEADERS = frozenset(
+    {
+        "authorization",
+        "content-type",
+        "accept",
+        "accept-encoding",
+        "connection",
+        "content-length",
+        "transfer-encoding",
+    }
+)
+
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
+# Longer waits than this, 30 years, overflow the system's clocks.
+_LONGEST_WAIT = 1e9
 
 
 @dataclass(frozen=True)
@@ -47,6 +66,13 @@ class Timeout:
     write: float | None = 60.0
     pool: float | None = 60.0
 
+    def __post_init__(self) -> None:
+        for wait in (self.connect, self.read, self.write, self.pool):
+            if wait is not None and not 0 < wait <= _LONGEST_WAIT:
+                raise ConfigurationError(
+                    f"A timeout is a number of seconds above 0 (None for no limit), not {wait!r}."
+                )
+
     @classmethod
     def of(cls, timeout: float | Timeout | None) -> Timeout:
         """One number is every wait, but connecting is never given more than the default."""
@@ -54,8 +80,6 @@ class Timeout:
             return timeout
         if timeout is None:
             return cls(None, None, None, None)
-        if not timeout > 0:
-            raise ConfigurationError(f"timeout is a number of seconds above 0, not {timeout!r}.")
         connect = cls.connect if cls.connect is None else min(timeout, cls.connect)
         return cls(connect, timeout, timeout, timeout)
 
@@ -107,11 +131,26 @@ class ClientConfig:
         return cls(
             api_key=resolve_api_key(api_key),
             base_url=resolve_base_url(base_url, allow_insecure_http=allow_insecure_http),
-            chat_path="/" + chat_path.strip("/"),
+            chat_path=_checked_path(chat_path),
             timeout=Timeout.of(timeout),
             retry=RetryPolicy(max_retries=max_retries),
             headers=_checked_headers(headers or {}),
         )
+
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A pickle holds no secret: the key is read from the environment again, headers go."""
+        return _unpickled, (self.base_url, self.chat_path, self.timeout, self.retry)
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
+
+def _unpickled(base_url: str, chat_path: str, timeout: Timeout, retry: RetryPolicy) -> ClientConfig:
+    return ClientConfig(resolve_api_key(), base_url, chat_path, timeout, retry)
 
 
 def resolve_api_key(api_key: SecretStr | str | None = None) -> SecretStr:
@@ -146,6 +185,11 @@ def resolve_base_url(base_url: str | None = None, *, allow_insecure_http: bool =
             or would send the key in clear text to another machine.
     """
     value = (base_url or os.environ.get(BASE_URL_VARIABLE) or DEFAULT_BASE_URL).strip()
+    # urlsplit drops line breaks and tabs without a word, and an empty query: look before it does.
+    if not value.isprintable() or " " in value or "\\" in value:
+        raise ConfigurationError(_bad_url("it holds characters that no address has"))
+    if "?" in value or "#" in value:
+        raise ConfigurationError(_bad_url("it must not hold a query or a fragment"))
     try:
         parts = urlsplit(value)
         host, _ = parts.hostname, parts.port
@@ -160,10 +204,8 @@ def resolve_base_url(base_url: str | None = None, *, allow_insecure_http: bool =
 def _url_problem(parts: SplitResult, host: str, *, allow_insecure_http: bool) -> str | None:
     if parts.scheme not in ("http", "https") or not host:
         return "it has to look like https://host or https://host/path"
-    if parts.username or parts.password:
+    if "@" in parts.netloc:
         return "it must not hold a user name or password"
-    if parts.query or parts.fragment:
-        return "it must not hold a query or a fragment"
     if parts.scheme == "http" and not (_is_loopback(host) or allow_insecure_http):
         return (
             "plain http would send the key in clear text to another machine; use https, or pass"
@@ -183,12 +225,20 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
+def _checked_path(path: str) -> str:
+    if not path.isprintable() or " " in path or "#" in path:
+        raise ConfigurationError(f"chat_path holds characters that no path has: {path!r}.")
+    return "/" + path.strip("/")
+
+
 def _checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
     checked = {}
-    for name, value in headers.items():
+    for name, given in headers.items():
+        value = given.strip()
         if name.lower() in _FORBIDDEN_HEADERS:
             raise ConfigurationError(f"The header {name!r} is set by the client itself.")
-        if not (name.isascii() and name.isprintable() and value.isascii() and value.isprintable()):
+        # What h11 refuses it prints, and the value may be a secret.
+        if not (_HEADER_NAME.fullmatch(name) and value.isascii() and value.isprintable()):
             raise ConfigurationError(f"The header {name!r} holds characters no header may have.")
         checked[name.lower()] = value
     return checked

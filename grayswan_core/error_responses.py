@@ -63,6 +63,9 @@ _OVERFLOW = re.compile(
     re.IGNORECASE,
 )
 
+# An object with one of these is an answer, whatever else is in it.
+_ANSWER_FIELDS = frozenset({"choices", "usage", "flagged"})
+
 _EXCERPT_LENGTH = 300
 
 
@@ -75,18 +78,15 @@ def error_from_response(status: int, headers: Mapping[str, str], body: bytes) ->
         body: The response's body, or as much of it as was read.
     """
     payload = _json_or_none(body)
-    said = _words(payload) if payload is not None else excerpt(body)
+    said = _words(payload) or excerpt(body)
     kind = _class_for(status, said)
-    message = ". ".join(
-        part.rstrip(".")
-        for part in (f"The service answered {status}", said, _HINTS.get(status))
-        if part
-    )
+    retry_after = retry_after_seconds(headers)
+    wait = None if retry_after is None else f"It asks to wait {retry_after:,.0f} s"
     return kind(
-        f"{message}.",
+        _sentences(f"The service answered {status}", said, wait, _HINTS.get(status)),
         status_code=status,
         request_id=headers.get("x-request-id"),
-        retry_after=retry_after_seconds(headers),
+        retry_after=retry_after,
         should_retry=should_retry(headers),
         body=payload if payload is not None else excerpt(body) or None,
     )
@@ -110,9 +110,10 @@ def says_error(payload: object) -> bool:
     """Whether a JSON value that came with status 200 reports an error all the same."""
     if not isinstance(payload, Mapping):
         return False
-    if payload.get("choices"):
-        return bool(payload.get("error"))
-    return bool(payload.get("error") or payload.get("detail"))
+    if payload.get("error"):
+        return True
+    is_answer = not _ANSWER_FIELDS.isdisjoint(payload)
+    return not is_answer and bool(payload.get("detail") or payload.get("message"))
 
 
 def error_from_event(payload: Mapping[str, Any]) -> APIError:
@@ -120,13 +121,18 @@ def error_from_event(payload: Mapping[str, Any]) -> APIError:
     said = _words(payload) or "no reason given"
     status = _status_in(payload)
     kind = StreamError if status is None else _class_for(status, said)
-    return kind(f"The service reported an error: {said}.", status_code=status, body=dict(payload))
+    message = _sentences(f"The service reported an error: {said}")
+    return kind(message, status_code=status, body=dict(payload))
 
 
 def excerpt(body: bytes) -> str:
     """The start of a body as one line of text, for a message or a log."""
     text = " ".join(body[: 4 * _EXCERPT_LENGTH].decode("utf-8", "replace").split())
     return text if len(text) <= _EXCERPT_LENGTH else text[:_EXCERPT_LENGTH] + "..."
+
+
+def _sentences(*parts: str | None) -> str:
+    return " ".join(f"{part.rstrip('.')}." for part in parts if part)
 
 
 def _class_for(status: int, said: str) -> type[APIError]:
@@ -163,6 +169,8 @@ def _words(payload: Any) -> str:
         return "; ".join(filter(None, map(_problem, payload)))
     if not isinstance(payload, Mapping):
         return ""
+    if "msg" in payload:
+        return _problem(payload)
     found = [_words(payload[key]) for key in ("message", "error", "detail") if key in payload]
     return ": ".join(dict.fromkeys(filter(None, found)))
 
@@ -171,5 +179,6 @@ def _problem(item: Any) -> str:
     """One entry of FastAPI's list: the field's path and what is wrong with it."""
     if not isinstance(item, Mapping) or "msg" not in item:
         return _words(item)
-    path = ".".join(str(step) for step in item.get("loc", ()))
+    place = item.get("loc")
+    path = ".".join(map(str, place)) if isinstance(place, list) else ""
     return f"{path}: {item['msg']}" if path else str(item["msg"])

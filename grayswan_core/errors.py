@@ -20,6 +20,7 @@ GraySwanError
     │   └── InternalServerError           5xx
     └── ResponseError                     status 200, but not an answer we can read
         ├── IncompleteStreamError         the stream ended before the answer did
+        ├── ToolCallMissingError          no tool was called where one had to be
         └── StreamError                   the service reported an error inside the stream
 ```
 
@@ -54,6 +55,7 @@ __all__ = [
     "RateLimitError",
     "ResponseError",
     "StreamError",
+    "ToolCallMissingError",
     "UnprocessableEntityError",
     "UnsupportedContentError",
 ]
@@ -121,6 +123,12 @@ class APIError(GraySwanError):
             return ""
         return self.partial.choices[0].message.content or ""
 
+    def hide(self, secret: str) -> None:
+        """Take a secret that the service has echoed out of the words and the body."""
+        self.message = self.message.replace(secret, _HIDDEN)
+        self.args = (self.message,)
+        self.body = _without(self.body, secret)
+
     def details(self) -> dict[str, Any]:
         """The keyword arguments that make this error again, in this class or another."""
         return {
@@ -134,6 +142,19 @@ class APIError(GraySwanError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.message, self.details())
+
+
+_HIDDEN = "***"
+
+
+def _without(value: Any, secret: str) -> Any:
+    if isinstance(value, str):
+        return value.replace(secret, _HIDDEN)
+    if isinstance(value, dict):
+        return {_without(key, secret): _without(item, secret) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without(item, secret) for item in value]
+    return value
 
 
 def _rebuild(kind: type[APIError], message: str, details: dict[str, Any]) -> APIError:
@@ -204,6 +225,10 @@ class IncompleteStreamError(ResponseError):
     """The stream ended before the answer did: no finish reason and no `[DONE]` had come."""
 
     is_retryable = True
+
+
+class ToolCallMissingError(ResponseError):
+    """The model called no tool on offer, although it was asked to several times."""
 
 
 class StreamError(ResponseError):

@@ -84,7 +84,7 @@ def _number(value: str | None) -> float | None:
 def _seconds_until(date: str) -> float | None:
     try:
         moment = parsedate_to_datetime(date)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if moment.tzinfo is None:  # HTTP dates are in GMT, even where "-0000" hides it
         moment = moment.replace(tzinfo=timezone.utc)

@@ -8,14 +8,15 @@ are in no dump, pickle or repr; an unpickled model reads its key from the enviro
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
 from typing_extensions import Self
 
-from grayswan_core.chat_request import SAMPLING_FIELDS, build_request
+from grayswan_core.asking import Ask
+from grayswan_core.chat_request import SAMPLING_FIELDS, build_ask
 from grayswan_core.config import (
     DEFAULT_MAX_RETRIES,
     DEFAULT_TIMEOUT,
@@ -24,9 +25,10 @@ from grayswan_core.config import (
     resolve_api_key,
     resolve_base_url,
 )
-from grayswan_core.roles import ToolResultRole
+from grayswan_core.errors import InvalidRequestError
+from grayswan_core.roles import ToolResultRole, Turn, assign_roles
 from grayswan_core.stop import normalize_stop
-from grayswan_core.wire import DEFAULT_CHAT_PATH, DEFAULT_MODEL, ChatRequest, Message
+from grayswan_core.wire import DEFAULT_CHAT_PATH, DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from grayswan_core.client import CygnetClient
@@ -158,7 +160,7 @@ class ModelSettings(BaseModel):
 
     def __getstate__(self) -> dict[Any, Any]:
         bare = self.model_copy(update=dict.fromkeys(_SECRETS))
-        bare._client = None
+        bare._client = None  # noqa: SLF001 - a copy of this very model
         return super(ModelSettings, bare).__getstate__()
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
@@ -167,14 +169,23 @@ class ModelSettings(BaseModel):
             memo[id(shared)] = shared  # connections are shared by copies, not copied
         return super().__deepcopy__(memo)
 
-    def _chat_request(self, messages: Sequence[Message], arguments: dict[str, Any]) -> ChatRequest:
-        """The request of one call: the settings, and the call's arguments, which win."""
-        settings = {name: getattr(self, name) for name in SAMPLING_FIELDS}
-        return build_request(messages, settings, arguments)
+    def _ask(
+        self, turns: Sequence[Turn], arguments: Mapping[str, Any], *, stream: bool = False
+    ) -> Ask:
+        """What one call asks: the settings, and the call's arguments, which win.
 
-    def _stop_sequences(self, stop: str | Sequence[str] | None) -> tuple[str, ...]:
-        """The stop sequences of one call: its own, else the model's."""
-        return normalize_stop(self.stop if stop is None else stop)
+        Raises:
+            InvalidRequestError: it cannot be sent, or holds several answers in one stream.
+        """
+        messages = assign_roles(turns, tool_result_role=self.tool_result_role)
+        settings = {name: getattr(self, name) for name in (*SAMPLING_FIELDS, "stop")}
+        what = build_ask(messages, settings, arguments)
+        if stream and what.request.n is not None and what.request.n > 1:
+            raise InvalidRequestError(
+                f"A stream holds one answer, and n={what.request.n} asks for several. Ask for"
+                " them without streaming, or pass n=1 to the stream."
+            )
+        return what
 
     def _connection(self) -> tuple[Any, ...]:
         """All that a client depends on; the client is made anew when any of it changes."""

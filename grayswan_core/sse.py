@@ -83,7 +83,7 @@ class EventDecoder:
         value = value.removeprefix(b" ")
         if field == b"data":
             self._data.append(value)
-            self._data_size += len(value)
+            self._data_size += len(value) + 1  # its line end: empty lines take memory too
             self._check_size()
         elif field == b"event":
             self._name = value

@@ -100,7 +100,8 @@ class HttpClients:
             sync.close()
         for loop, entry in entries.items():
             if not loop.is_closed():
-                loop.call_soon_threadsafe(entry.end_soon)
+                with suppress(RuntimeError):  # it has ended since it was asked
+                    loop.call_soon_threadsafe(entry.end_soon)
 
     async def aclose(self) -> None:
         """Close every connection; those of the running loop are closed on return."""
@@ -166,7 +167,8 @@ def opened(
 ) -> Iterator[httpx.Response]:
     """Send a POST and give its response, body unread; httpx's errors come out as ours."""
     with _translated():
-        response = client.send(_request(client, url, headers, body, timeout), stream=True)
+        request = _request(client, url, headers, body, timeout)
+        response = client.send(request, stream=True, follow_redirects=False)
         try:
             yield response
         finally:
@@ -179,7 +181,8 @@ async def aopened(
 ) -> AsyncIterator[httpx.Response]:
     """`opened`, async."""
     with _translated():
-        response = await client.send(_request(client, url, headers, body, timeout), stream=True)
+        request = _request(client, url, headers, body, timeout)
+        response = await client.send(request, stream=True, follow_redirects=False)
         try:
             yield response
         finally:
@@ -253,7 +256,7 @@ def _translated() -> Iterator[None]:
 def _ours(error: httpx.HTTPError) -> APIConnectionError | ResponseError:
     said = str(error) or type(error).__name__
     if isinstance(error, httpx.TimeoutException):
-        return APITimeoutError(_TIMEOUTS[type(error).__name__])
+        return APITimeoutError(_TIMEOUTS.get(type(error).__name__, said))
     if isinstance(error, httpx.DecodingError):
         return ResponseError(f"The body of the answer cannot be decoded: {said}")
     if isinstance(error, httpx.ConnectError):

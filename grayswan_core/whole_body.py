@@ -28,6 +28,7 @@ class WholeBody(Generic[_T]):
 
     done = False
     started = False
+    finished = False
 
     def __init__(self, kind: type[_T], max_body_size: int = DEFAULT_MAX_BODY_SIZE) -> None:
         self._kind: type[_T] = kind
@@ -55,9 +56,15 @@ class WholeBody(Generic[_T]):
         """
         body = b"".join(self._pieces)
         try:
-            return (parse(self._kind, body),)
+            answer = parse(self._kind, body)
         except ValueError as error:
-            raise _unreadable(body, error) from error
+            failure = _unreadable(body, error)
+        else:
+            if not (answer.model_extra and answer.model_extra.get("error")):
+                return (answer,)
+            failure = error_from_event(answer.model_dump(exclude_unset=True))
+        # Not chained: pydantic's error would carry the whole body along, and says no more.
+        raise failure
 
     def failed(self, error: APIError) -> APIError:
         """The same error: of a plain answer there is no part worth keeping."""

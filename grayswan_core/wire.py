@@ -21,7 +21,9 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
-from pydantic_core import from_json
+from pydantic_core import PydanticSerializationError, from_json
+
+from grayswan_core.errors import InvalidRequestError
 
 __all__ = [
     "DEFAULT_BASE_URL",
@@ -73,6 +75,12 @@ Role: TypeAlias = Literal["system", "user", "assistant", "data", "tool"]
 
 class _Sent(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    def _json(self) -> bytes:
+        try:
+            return self.model_dump_json(exclude_none=True).encode()
+        except PydanticSerializationError as error:
+            raise InvalidRequestError(f"The request cannot be written as JSON: {error}") from None
 
 
 class FunctionCall(_Sent):
@@ -156,9 +164,12 @@ class ChatRequest(_Sent):
     moderate_before: bool | None = None
 
     def to_body(self, *, stream: bool = False) -> bytes:
-        """The request as JSON bytes, asking for a stream or not."""
-        request = self.model_copy(update={"stream": True if stream else None})
-        return request.model_dump_json(exclude_none=True).encode()
+        """The request as JSON bytes, asking for a stream or not.
+
+        Raises:
+            InvalidRequestError: a text is no Unicode, or a tool's schema holds no JSON.
+        """
+        return self.model_copy(update={"stream": True if stream else None})._json()
 
 
 class ModerationRequest(_Sent):
@@ -169,8 +180,8 @@ class ModerationRequest(_Sent):
     rewrite: bool | None = None
 
     def to_body(self) -> bytes:
-        """The request as JSON bytes."""
-        return self.model_dump_json(exclude_none=True).encode()
+        """The request as JSON bytes; errors as in `ChatRequest.to_body`."""
+        return self._json()
 
 
 # --- what we receive ------------------------------------------------------------------------

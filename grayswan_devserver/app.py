@@ -20,7 +20,7 @@ from grayswan_core.wire import DEFAULT_CHAT_PATH, DEFAULT_MODEL, KNOWN_MODELS, M
 from grayswan_devserver.answers import Answer, ScriptedEngine, play
 from grayswan_devserver.folding import Envelope
 from grayswan_devserver.middleware import RecordingMiddleware, bearer_key
-from grayswan_devserver.moderation import moderate
+from grayswan_devserver.moderation import REFUSAL, moderate
 from grayswan_devserver.problems import InvalidBodyError, RefusedError, error_body, json_response
 from grayswan_devserver.recording import Recorder
 from grayswan_devserver.responses import EventStreamResponse, PlainResponse, RawBytesResponse
@@ -42,8 +42,6 @@ if TYPE_CHECKING:
 __all__ = ["CHAT_PATHS", "create_app"]
 
 CHAT_PATHS = (DEFAULT_CHAT_PATH, "/chat/completions")
-
-_MODERATED = "I cannot help with that: the moderation flagged the request."
 
 
 def create_app(
@@ -120,7 +118,7 @@ class _Service:
 
     def _generate(self, asked: ChatRequest) -> Pieces:
         if asked.moderate_before and _flagged(asked):
-            return play(Answer(_MODERATED, finish_reason="content_filter"), asked)
+            return play(REFUSAL, asked)
         scripted = self._script.take(Answer)
         if isinstance(scripted, Answer):
             return ScriptedEngine(scripted, fallback=self._engine).generate(asked)

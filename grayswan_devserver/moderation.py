@@ -15,13 +15,20 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from grayswan_devserver.answers import Answer
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["MODERATION_TRIGGER", "PHRASES", "Verdict", "moderate"]
+__all__ = ["MODERATION_TRIGGER", "PHRASES", "REFUSAL", "Verdict", "moderate"]
 
 MODERATION_TRIGGER = "[[trigger-moderation]]"
 """A phrase without a meaning that is always flagged."""
+
+REFUSAL = Answer(
+    "I cannot help with that: the moderation flagged the request.", finish_reason="content_filter"
+)
+"""What a chat request with `moderate_before` gets when a user message of it is flagged."""
 
 PHRASES: Mapping[str, Sequence[str]] = {
     "test": (MODERATION_TRIGGER,),

@@ -16,14 +16,9 @@ from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from pydantic import ConfigDict, Field
 
-from grayswan_core import (
-    ChatRequest,
-    ChatResponse,
-    InvalidRequestError,
-    ModelSettings,
-    assign_roles,
-)
+from grayswan_core import Ask, ChatResponse, ModelSettings, aask, aask_stream, ask, ask_stream
 from grayswan_core.chat_request import SAMPLING_FIELDS
+from grayswan_core.stop import normalize_stop
 from langchain_grayswan.messages import (
     PROVIDER,
     ChunkReader,
@@ -80,7 +75,7 @@ class ChatGraySwan(ModelSettings, BaseChatModel):
         return True
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
-        params = super()._get_ls_params(stop=list(self._stop_sequences(stop)), **kwargs)
+        params = super()._get_ls_params(stop=list(normalize_stop(stop or self.stop)), **kwargs)
         params["ls_provider"] = PROVIDER
         return params
 
@@ -91,8 +86,7 @@ class ChatGraySwan(ModelSettings, BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        request = self._request(messages, kwargs)
-        return _result(self.client.complete(request, stop=self._stop_sequences(stop)))
+        return _result(ask(self.client, self._asked(messages, stop, kwargs)))
 
     async def _agenerate(
         self,
@@ -101,8 +95,7 @@ class ChatGraySwan(ModelSettings, BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        request = self._request(messages, kwargs)
-        return _result(await self.client.acomplete(request, stop=self._stop_sequences(stop)))
+        return _result(await aask(self.client, self._asked(messages, stop, kwargs)))
 
     def _stream(
         self,
@@ -111,9 +104,9 @@ class ChatGraySwan(ModelSettings, BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        request = self._stream_request(messages, kwargs)
+        what = self._asked(messages, stop, kwargs, stream=True)
         reader = ChunkReader()
-        with closing(self.client.stream(request, stop=self._stop_sequences(stop))) as chunks:
+        with closing(ask_stream(self.client, what)) as chunks:
             for chunk in chunks:
                 generation = ChatGenerationChunk(message=reader.read(chunk))
                 if run_manager is not None:
@@ -127,35 +120,26 @@ class ChatGraySwan(ModelSettings, BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        request = self._stream_request(messages, kwargs)
+        what = self._asked(messages, stop, kwargs, stream=True)
         reader = ChunkReader()
-        async with aclosing(
-            self.client.astream(request, stop=self._stop_sequences(stop))
-        ) as chunks:
+        async with aclosing(aask_stream(self.client, what)) as chunks:
             async for chunk in chunks:
                 generation = ChatGenerationChunk(message=reader.read(chunk))
                 if run_manager is not None:
                     await run_manager.on_llm_new_token(generation.text, chunk=generation)
                 yield generation
 
-    def _request(self, messages: list[BaseMessage], arguments: dict[str, Any]) -> ChatRequest:
+    def _asked(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None,
+        arguments: dict[str, Any],
+        *,
+        stream: bool = False,
+    ) -> Ask:
         # LangChain says `stream=True` to its own hooks; which hook is called says it already.
-        arguments = {name: value for name, value in arguments.items() if name != "stream"}
-        turns = turns_from_messages(messages)
-        return self._chat_request(
-            assign_roles(turns, tool_result_role=self.tool_result_role), arguments
-        )
-
-    def _stream_request(
-        self, messages: list[BaseMessage], arguments: dict[str, Any]
-    ) -> ChatRequest:
-        request = self._request(messages, arguments)
-        if request.n is not None and request.n > 1:
-            raise InvalidRequestError(
-                f"A LangChain stream holds one answer, and n={request.n} asks for several. Use"
-                " invoke or generate for them, or pass n=1 to the stream."
-            )
-        return request
+        given = {name: value for name, value in arguments.items() if name != "stream"}
+        return self._ask(turns_from_messages(messages), {**given, "stop": stop}, stream=stream)
 
 
 def _result(response: ChatResponse) -> ChatResult:

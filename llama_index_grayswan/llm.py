@@ -30,7 +30,7 @@ from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.llms.llm import ToolSelection
 from pydantic import ConfigDict, Field
 
-from grayswan_core import ChatRequest, InvalidRequestError, ModelSettings, assign_roles
+from grayswan_core import ModelSettings, aask, aask_stream, ask, ask_stream
 from grayswan_core.tool_calls import arguments_so_far
 from llama_index_grayswan.messages import (
     ChunkReader,
@@ -151,19 +151,19 @@ class GraySwan(ModelSettings, FunctionCallingLLM):
         return await astream_chat_to_completion_decorator(self._astream_chat)(prompt, **kwargs)
 
     def _chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
-        request, stop = self._request(messages, kwargs)
-        return response_from_cygnet(self.client.complete(request, stop=stop))
+        what = self._ask(turns_from_messages(messages), kwargs)
+        return response_from_cygnet(ask(self.client, what))
 
     async def _achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
-        request, stop = self._request(messages, kwargs)
-        return response_from_cygnet(await self.client.acomplete(request, stop=stop))
+        what = self._ask(turns_from_messages(messages), kwargs)
+        return response_from_cygnet(await aask(self.client, what))
 
     def _stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
-        request, stop = self._stream_request(messages, kwargs)
+        what = self._ask(turns_from_messages(messages), kwargs, stream=True)
 
         def responses() -> Generator[ChatResponse, None, None]:
             reader = ChunkReader()
-            with closing(self.client.stream(request, stop=stop)) as chunks:
+            with closing(ask_stream(self.client, what)) as chunks:
                 for chunk in chunks:
                     yield reader.read(chunk)
             if not reader.begun:
@@ -174,36 +174,17 @@ class GraySwan(ModelSettings, FunctionCallingLLM):
     async def _astream_chat(
         self, messages: Sequence[ChatMessage], **kwargs: Any
     ) -> ChatResponseAsyncGen:
-        request, stop = self._stream_request(messages, kwargs)
+        what = self._ask(turns_from_messages(messages), kwargs, stream=True)
 
         async def responses() -> AsyncGenerator[ChatResponse, None]:
             reader = ChunkReader()
-            async with aclosing(self.client.astream(request, stop=stop)) as chunks:
+            async with aclosing(aask_stream(self.client, what)) as chunks:
                 async for chunk in chunks:
                     yield reader.read(chunk)
             if not reader.begun:
                 yield empty_response()
 
         return responses()
-
-    def _request(
-        self, messages: Sequence[ChatMessage], arguments: dict[str, Any]
-    ) -> tuple[ChatRequest, tuple[str, ...]]:
-        arguments = dict(arguments)
-        stop = self._stop_sequences(arguments.pop("stop", None))
-        roles = assign_roles(turns_from_messages(messages), tool_result_role=self.tool_result_role)
-        return self._chat_request(roles, arguments), stop
-
-    def _stream_request(
-        self, messages: Sequence[ChatMessage], arguments: dict[str, Any]
-    ) -> tuple[ChatRequest, tuple[str, ...]]:
-        request, stop = self._request(messages, arguments)
-        if request.n is not None and request.n > 1:
-            raise InvalidRequestError(
-                f"A LlamaIndex stream holds one answer, and n={request.n} asks for several. Use"
-                " chat, whose `raw` has them all, or pass n=1 to the stream."
-            )
-        return request, stop
 
     def _prepare_chat_with_tools(
         self,

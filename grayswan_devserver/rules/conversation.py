@@ -33,6 +33,11 @@ class Conversation:
         users = [i for i, message in enumerate(self._messages) if message.role == "user"]
         self._turn = users[-1] if users else len(self._messages)
 
+    @property
+    def messages(self) -> Sequence[Message]:
+        """All messages."""
+        return self._messages
+
     @cached_property
     def user_text(self) -> str:
         """The last user message, empty if there is none."""

@@ -30,17 +30,19 @@ NOT_FOUND = "I could not find an answer to that in the text I was given."
 _MAX_QUOTED = 2
 _SECOND_BEST = 0.6
 _HEADING_SHARE = 0.5
-_NEIGHBOUR_SHARE = 0.3
-_KIND_BONUS = 0.25
+_NEIGHBOUR_SHARE = 0.4
+_KIND_BONUS = 1.5
+_KIND_SHARE = 0.5
 _SUMMARY = re.compile(r"\b(?:summar|overview|main points|what (?:does|do|is) .* (?:say|about))", re.I)
-_WEATHER = frozenset(
+_WEATHER = (
     """
     sunny rain rainy raining cloud cloudy clouds snow snowy snowing wind windy storm thunderstorm
     temperature temperatures degrees celsius fahrenheit forecast humid humidity shower showers
     """.split()
 )
+_WEATHER_ASKED = re.compile(r"\bweather\b", re.I)
+_WEATHER_TOLD = re.compile(rf"°|\b(?:{'|'.join(_WEATHER)})\b", re.I)
 _KINDS = (
-    (re.compile(r"\bweather\b", re.I), re.compile(rf"°|\b(?:{'|'.join(sorted(_WEATHER))})\b", re.I)),
     (re.compile(r"\b(?:how (?:many|much|old|long|far|big|tall)|when)\b", re.I), re.compile(r"\d")),
     (re.compile(r"\bwho\b", re.I), re.compile(r"\b[A-Z][a-z]+ [A-Z][a-z]+")),
 )
@@ -48,7 +50,6 @@ _KINDS = (
 
 @dataclass(frozen=True)
 class _Scored:
-    position: int
     score: float
     sentence: str
 
@@ -97,7 +98,7 @@ def _score(question: str, text: str) -> list[_Scored]:
 
     scored: list[_Scored] = []
     heading, before = 0.0, 0.0
-    for position, (sentence, bag) in enumerate(zip(everything, bags, strict=True)):
+    for sentence, bag in zip(everything, bags, strict=True):
         own = weight(bag)
         if speaks_to_the_model(sentence) or sentence.endswith("?"):
             before = 0.0
@@ -105,14 +106,17 @@ def _score(question: str, text: str) -> list[_Scored]:
             heading, before = own, 0.0
         else:
             score = own + _HEADING_SHARE * heading + _NEIGHBOUR_SHARE * before
-            bonus = _KIND_BONUS * _is_of_kind(question, sentence)
-            scored.append(_Scored(position, score + bonus * (score > 0 or not asked), sentence))
+            scored.append(_Scored(score + _bonus(question, sentence, score), sentence))
             before = own
     return scored
 
 
-def _is_of_kind(question: str, sentence: str) -> bool:
-    return any(asks.search(question) and fits.search(sentence) for asks, fits in _KINDS)
+def _bonus(question: str, sentence: str, score: float) -> float:
+    """More for a sentence that says what the question asks for, as a figure or a forecast."""
+    if _WEATHER_ASKED.search(question) and _WEATHER_TOLD.search(sentence):
+        return _KIND_BONUS
+    fitting = any(asks.search(question) and fits.search(sentence) for asks, fits in _KINDS)
+    return score * _KIND_SHARE if fitting else 0.0
 
 
 def _carries_context(system_text: str) -> bool:

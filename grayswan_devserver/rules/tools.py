@@ -4,7 +4,8 @@ A tool is called when `tool_choice` names it, and else when the user's message a
 
 * it spells the tool's name, as it is (`magic_function`) or as words ("magic function"); or
 * it has every word of the name that carries meaning (`get_weather`: "weather"); or
-* it has half of them, and two or more words of the description; or
+* it has half of them, and two or more words of the description, or one if most of what it says
+  is in name and description; or
 * it has three or more words of the description, and these are most of what it says; or
 * it says to use the tool, and there is one.
 
@@ -70,7 +71,11 @@ def call_wanted_tools(conversation: Conversation) -> Answer | None:
     calls = wanted_calls(conversation.tools, conversation.user_text, results)
     if calls:
         return Answer(tool_calls=calls)
-    return Answer(tell(conversation.user_text, results)) if results else None
+    if not results:
+        return None
+    # Of steps that build on each other only the last result is the answer.
+    last_step = len(_steps(conversation.tools, conversation.user_text)) > 1
+    return Answer(tell(conversation.user_text, results[-1:] if last_step else results))
 
 
 def wanted_calls(
@@ -133,9 +138,10 @@ def _score(tool: FunctionDefinition, text: str, asked: set[str]) -> float:
     named = name & asked
     if name and named == name:
         return 3 + len(named) + len(described) / 10
-    if len(named) * 2 >= len(name) > 0 and len(described) >= _FEW:
+    most = len(described | named) >= _MOST * len(asked)
+    if len(named) * 2 >= len(name) > 0 and (len(described) >= _FEW or (described and most)):
         return 2 + len(described) / 10
-    if len(described) >= _MANY and len(described | named) >= _MOST * len(asked):
+    if len(described) >= _MANY and most:
         return 1 + len(described) / 10
     return 0
 

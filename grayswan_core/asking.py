@@ -1,0 +1,115 @@
+"""One call of a model: the request, and what is made true about the answer on this side.
+
+The four functions differ in their I/O alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Generator
+from contextlib import aclosing, closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from grayswan_core.required_tool import RequiredTool, StreamGate
+from grayswan_core.wire import ChatRequest, ChatResponse, Chunk
+
+if TYPE_CHECKING:
+    from grayswan_core.client import CygnetClient
+
+__all__ = ["Ask", "aask", "aask_stream", "ask", "ask_stream"]
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What to ask, and what the service has no field for.
+
+    Attributes:
+        request: What is sent.
+        stop: Sequences that end the answer.
+        tool_required: Whether the answer must call one of the request's tools.
+        parallel_tool_calls: Whether the answer may call several tools. If not, the first call
+            is kept.
+    """
+
+    request: ChatRequest
+    stop: tuple[str, ...] = ()
+    tool_required: bool = False
+    parallel_tool_calls: bool = True
+
+
+def ask(client: CygnetClient, what: Ask) -> ChatResponse:
+    """The whole answer.
+
+    Raises:
+        APIError: the request failed, or no tool was called where one had to be.
+    """
+    required = RequiredTool(what.request)
+    while True:
+        answer = client.complete(required.request, stop=what.stop)
+        if not what.tool_required or required.settles(answer):
+            return _finished(answer, what, required)
+        required.correct(answer)
+
+
+async def aask(client: CygnetClient, what: Ask) -> ChatResponse:
+    """`ask`, async."""
+    required = RequiredTool(what.request)
+    while True:
+        answer = await client.acomplete(required.request, stop=what.stop)
+        if not what.tool_required or required.settles(answer):
+            return _finished(answer, what, required)
+        required.correct(answer)
+
+
+def ask_stream(client: CygnetClient, what: Ask) -> Generator[Chunk, None, None]:
+    """The answer in chunks. Errors are those of `ask`."""
+    if not what.tool_required:
+        with closing(client.stream(what.request, stop=what.stop)) as chunks:
+            for chunk in chunks:
+                yield _thinned(chunk, what)
+        return
+    required = RequiredTool(what.request)
+    done = False
+    while not done:
+        gate = StreamGate(required)
+        with closing(client.stream(required.request, stop=what.stop)) as chunks:
+            for chunk in chunks:
+                for admitted in gate.admit(chunk):
+                    yield _thinned(admitted, what)
+        done = gate.close()
+
+
+async def aask_stream(client: CygnetClient, what: Ask) -> AsyncGenerator[Chunk, None]:
+    """`ask_stream`, async."""
+    if not what.tool_required:
+        async with aclosing(client.astream(what.request, stop=what.stop)) as chunks:
+            async for chunk in chunks:
+                yield _thinned(chunk, what)
+        return
+    required = RequiredTool(what.request)
+    done = False
+    while not done:
+        gate = StreamGate(required)
+        async with aclosing(client.astream(required.request, stop=what.stop)) as chunks:
+            async for chunk in chunks:
+                for admitted in gate.admit(chunk):
+                    yield _thinned(admitted, what)
+        done = gate.close()
+
+
+def _finished(answer: ChatResponse, what: Ask, required: RequiredTool) -> ChatResponse:
+    answer.usage = required.total(answer.usage)
+    if not what.parallel_tool_calls:
+        for choice in answer.choices:
+            if choice.message.tool_calls:
+                choice.message.tool_calls = choice.message.tool_calls[:1]
+    return answer
+
+
+def _thinned(chunk: Chunk, what: Ask) -> Chunk:
+    """The chunk without the parts of second and later calls, where one is all that may be."""
+    if not what.parallel_tool_calls:
+        for choice in chunk.choices:
+            if choice.delta.tool_calls:
+                choice.delta.tool_calls = [d for d in choice.delta.tool_calls if d.index == 0]
+    return chunk
