@@ -58,7 +58,10 @@ def parse_arguments(text: str) -> dict[str, Any]:
     Raises:
         ValueError: the text is not a JSON object.
     """
-    arguments = json.loads(text or "{}")
+    try:
+        arguments = json.loads(text or "{}")
+    except RecursionError:  # the model wrote brackets without end
+        raise ValueError("The arguments are nested too deeply.") from None
     if not isinstance(arguments, dict):
         raise ValueError("The arguments are not a JSON object.")  # noqa: TRY004 - bad JSON text
     return arguments

@@ -169,7 +169,8 @@ class ChatRequest(_Sent):
         Raises:
             InvalidRequestError: a text is no Unicode, or a tool's schema holds no JSON.
         """
-        return self.model_copy(update={"stream": True if stream else None})._json()
+        request = self.model_copy(update={"stream": True if stream else None})
+        return request._json()  # noqa: SLF001 - of the same class
 
 
 class ModerationRequest(_Sent):

@@ -74,7 +74,6 @@ def __getattr__(name: str) -> Any:
         if error.name not in {"starlette", "uvicorn"}:
             raise
         raise ImportError(
-            f"{__name__}.{name} needs {error.name}: "
-            'pip install "grayswan-integrations[devserver]"',
+            f'{__name__}.{name} needs {error.name}: pip install "grayswan-integrations[devserver]"',
         ) from error
     return getattr(module, name)

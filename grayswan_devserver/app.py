@@ -62,7 +62,10 @@ def create_app(
         script: answers to be given before the engine is asked.
     """
     service = _Service(
-        engine or RulesEngine(), frozenset({*KNOWN_MODELS, *models}), chunk_delay, script or Script()
+        engine or RulesEngine(),
+        frozenset({*KNOWN_MODELS, *models}),
+        chunk_delay,
+        script or Script(),
     )
     app = Starlette(
         routes=[

@@ -57,4 +57,6 @@ class Script:
     def take(self, kind: type[Scripted]) -> Scripted | None:
         """The next answer, if it is of this kind."""
         with self._lock:
-            return self._items.popleft() if self._items and isinstance(self._items[0], kind) else None
+            return (
+                self._items.popleft() if self._items and isinstance(self._items[0], kind) else None
+            )

@@ -44,5 +44,3 @@ def _count_message(message: Message) -> int:
         for call in message.tool_calls or ()
     )
     return 1 + count_tokens(message.content) + calls
-
-

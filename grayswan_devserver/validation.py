@@ -82,7 +82,10 @@ def _validate(kind: type[_Body], raw: bytes) -> _Body:
         return kind.model_validate(body, from_attributes=True)
     except ValidationError as error:
         raise InvalidBodyError(
-            [_problem(item["type"], item["loc"], item["msg"], item["input"]) for item in error.errors()]
+            [
+                _problem(item["type"], item["loc"], item["msg"], item["input"])
+                for item in error.errors()
+            ]
         ) from error
 
 
@@ -95,9 +98,10 @@ def _contradictions(request: ChatRequest) -> Iterator[dict[str, Any]]:
     if isinstance(choice, NamedToolChoice):
         names = [tool.function.name for tool in request.tools or ()]
         if choice.function.name not in names:
-            loc = ("tool_choice", "function", "name")
             said = f"Value error, no tool of this name in 'tools': {names}"
-            yield _problem("value_error", loc, said, choice.function.name)
+            yield _problem(
+                "value_error", ("tool_choice", "function", "name"), said, choice.function.name
+            )
     if request.n is not None and request.n > MAX_CHOICES:
         said = f"Input should be less than or equal to {MAX_CHOICES}"
         yield _problem("less_than_equal", ("n",), said, request.n)

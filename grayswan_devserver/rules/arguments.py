@@ -126,9 +126,7 @@ class _Filler:
                 self._found(name, branch, depth + 1, must=must) for branch in self._branches(flat)
             )
         else:
-            found = (
-                self._of_type(kind, name, flat, depth, must=must) for kind in types_of(flat)
-            )
+            found = (self._of_type(kind, name, flat, depth, must=must) for kind in types_of(flat))
         fits = (value for value in found if value is not _ABSENT)
         return next((value for value in fits if self._schemas.conforms(value, schema)), _ABSENT)
 
@@ -178,8 +176,11 @@ class _Filler:
             items = [self.value(name, item, depth + 1, must=True) for item in flat["prefixItems"]]
             return items if must or len(self._evidence.used) > before else _ABSENT
         item = self._schemas.flat(flat.get("items", {}))
-        found = [value for value in self._items(name, item, depth, must=must)
-                 if self._schemas.conforms(value, item)]
+        found = [
+            value
+            for value in self._items(name, item, depth, must=must)
+            if self._schemas.conforms(value, item)
+        ]
         return self._padded(name, found, flat, depth) if found else _ABSENT
 
     def _items(self, name: str, item: Schema, depth: int, *, must: bool) -> list[Any]:

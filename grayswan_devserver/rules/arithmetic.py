@@ -13,10 +13,10 @@ __all__ = ["compute", "expression"]
 _Number: TypeAlias = int | float
 
 _WORDS = (
-    (re.compile(r"\bplus\b", re.I), "+"),
-    (re.compile(r"\bminus\b", re.I), "-"),
-    (re.compile(r"\b(?:times|multiplied by)\b|[×·]", re.I), "*"),
-    (re.compile(r"\b(?:divided by|over)\b|÷", re.I), "/"),
+    (re.compile(r"\bplus\b", re.IGNORECASE), "+"),
+    (re.compile(r"\bminus\b", re.IGNORECASE), "-"),
+    (re.compile(r"\b(?:times|multiplied by)\b|[\u00d7·]", re.IGNORECASE), "*"),
+    (re.compile(r"\b(?:divided by|over)\b|÷", re.IGNORECASE), "/"),
 )
 _EXPRESSION = re.compile(r"[(\s]*-?\d[\d\s.()+*/-]*[+*/-][\d\s.()+*/-]*[\d)]")
 _OPERATORS: dict[type[ast.operator], Callable[[_Number, _Number], _Number]] = {

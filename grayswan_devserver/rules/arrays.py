@@ -13,14 +13,16 @@ if TYPE_CHECKING:
 
 __all__ = ["clauses", "find_strings", "pad"]
 
-_SEPARATOR = re.compile(r"\s*,\s*(?:and\s+|or\s+)?|\s+and\s+|\s+or\s+|\s*[;、，]\s*")
+_SEPARATOR = re.compile(r"\s*,\s*(?:and\s+|or\s+)?|\s+and\s+|\s+or\s+|\s*[;、\uff0c]\s*")
 _CLAUSE = re.compile(r"[;\n]+|(?<=[.!?])\s+|,?\s+and\s+|,\s+")
 _MOST_TRIES = 64
 
 
 def find_strings(name: str, evidence: Evidence, *, must: bool) -> list[str]:
     """The strings a text gives for a list: after its name, in quotation marks, or as names."""
-    listed = re.search(rf"\b{re.escape(name)}\b[\"']?\s*[:=]\s*([^\n.;]+)", evidence.text, re.I)
+    listed = re.search(
+        rf"\b{re.escape(name)}\b[\"']?\s*[:=]\s*([^\n.;]+)", evidence.text, re.IGNORECASE
+    )
     if listed:
         evidence.used.append(listed.span())
         parts = _SEPARATOR.split(listed.group(1).strip(" []"))

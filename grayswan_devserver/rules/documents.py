@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from grayswan_devserver.answers import Answer
 from grayswan_devserver.rules.questions import part
-from grayswan_devserver.rules.text import content_words, is_heading, sentences
+from grayswan_devserver.rules.text import content_words, is_heading, sentences, vocabulary
 from grayswan_devserver.rules.untrusted import speaks_to_the_model
 
 if TYPE_CHECKING:
@@ -33,24 +33,33 @@ _HEADING_SHARE = 0.5
 _NEIGHBOUR_SHARE = 0.4
 _KIND_BONUS = 1.5
 _KIND_SHARE = 0.5
-_SUMMARY = re.compile(r"\b(?:summar|overview|main points|what (?:does|do|is) .* (?:say|about))", re.I)
-_WEATHER = (
-    """
-    sunny rain rainy raining cloud cloudy clouds snow snowy snowing wind windy storm thunderstorm
-    temperature temperatures degrees celsius fahrenheit forecast humid humidity shower showers
-    """.split()
+_SUMMARY = re.compile(
+    r"\b(?:summar|overview|main points|what (?:does|do|is) .* (?:say|about))", re.IGNORECASE
 )
-_WEATHER_ASKED = re.compile(r"\bweather\b", re.I)
-_WEATHER_TOLD = re.compile(rf"°|\b(?:{'|'.join(_WEATHER)})\b", re.I)
+_WEATHER = vocabulary(
+    """
+    sunny rain rainy raining cloud cloudy clouds snow snowy snowing wind windy storm
+    thunderstorm temperature temperatures degrees celsius fahrenheit forecast humid
+    humidity shower showers
+    """
+)
+_WEATHER_ASKED = re.compile(r"\bweather\b", re.IGNORECASE)
+_WEATHER_TOLD = re.compile(rf"°|\b(?:{'|'.join(sorted(_WEATHER))})\b", re.IGNORECASE)
 _KINDS = (
-    (re.compile(r"\b(?:how (?:many|much|old|long|far|big|tall)|when)\b", re.I), re.compile(r"\d")),
-    (re.compile(r"\bwho\b", re.I), re.compile(r"\b[A-Z][a-z]+ [A-Z][a-z]+")),
+    (
+        re.compile(r"\b(?:how (?:many|much|old|long|far|big|tall)|when)\b", re.IGNORECASE),
+        re.compile(r"\d"),
+    ),
+    (re.compile(r"\bwho\b", re.IGNORECASE), re.compile(r"\b[A-Z][a-z]+ [A-Z][a-z]+")),
 )
 
 
 @dataclass(frozen=True)
 class _Scored:
+    """A sentence, how well it fits, and whether it is of the kind that was asked for."""
+
     score: float
+    of_kind: bool
     sentence: str
 
 
@@ -82,7 +91,11 @@ def quote(question: str, texts: Sequence[str]) -> str:
             return ""
         return " ".join(scored.sentence for scored in ranked[:_MAX_QUOTED])
     enough = ranked[0].score * _SECOND_BEST
-    best = [scored for scored in ranked[:_MAX_QUOTED] if scored.score >= enough]
+    best = [
+        scored
+        for scored in ranked[:_MAX_QUOTED]
+        if scored.score >= enough and scored.of_kind == ranked[0].of_kind
+    ]
     return " ".join(dict.fromkeys(scored.sentence for scored in best))
 
 
@@ -106,7 +119,8 @@ def _score(question: str, text: str) -> list[_Scored]:
             heading, before = own, 0.0
         else:
             score = own + _HEADING_SHARE * heading + _NEIGHBOUR_SHARE * before
-            scored.append(_Scored(score + _bonus(question, sentence, score), sentence))
+            bonus = _bonus(question, sentence, score)
+            scored.append(_Scored(score + bonus, bonus > 0, sentence))
             before = own
     return scored
 

@@ -21,13 +21,16 @@ __all__ = ["Evidence", "Number", "Span"]
 Number = int | float
 Span = tuple[int, int]
 
-_NUMBER_WORDS = "zero one two three four five six seven eight nine ten eleven twelve".split()
+_NUMBER_WORDS = (
+    *("zero", "one", "two", "three", "four", "five", "six"),
+    *("seven", "eight", "nine", "ten", "eleven", "twelve"),
+)
 _NUMBER = re.compile(
     r"(?<![\w.])(?:(?<![\d)] )-(?=[\d.]))?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:[eE][+-]?\d+)?"
-    r"(?![\w]|\.\d)|\b(?:" + "|".join(_NUMBER_WORDS) + r")\b(?![-'’])",
+    r"(?![\w]|\.\d)|\b(?:" + "|".join(_NUMBER_WORDS) + r")\b(?![-'\u2019])",
 )
 _QUOTED = re.compile(
-    r"\"([^\"\n]+)\"|“([^”\n]+)”|‘([^’\n]+)’|「([^」\n]+)」|『([^』\n]+)』|«([^»\n]+)»|`([^`\n]+)`"
+    r"\"([^\"\n]+)\"|“([^”\n]+)”|\u2018([^\u2019\n]+)\u2019|「([^」\n]+)」|『([^』\n]+)』|«([^»\n]+)»|`([^`\n]+)`"
     r"|(?<!\w)'([^'\n]+)'(?!\w)"
 )
 _IN_QUOTES = r"\"([^\"\n]*)\"|'([^'\n]*)'"
@@ -37,8 +40,11 @@ _SPOKEN = (
     r"\s+(?:is|are|was|of|to|as|named|called|should be|will be)\s+(?:(?:set to|exactly)\s+)?"
     rf"(?:{_IN_QUOTES}|([^,;.!?\n]+?)(?=\s+(?:and|with)\s|[,;!?\n]|\.(?:\s|$)|$))"
 )
+_NEGATION = "no|not|without|never|don't|disable|disabled|skip|exclude"
 _SHORT_LABEL = 3
-_PAIR = re.compile(r"[\"']?([A-Za-z_]\w*)[\"']?\s*[=:]\s*(?:\"([^\"\n]*)\"|'([^'\n]*)'|([^,;\n}]+))")
+_PAIR = re.compile(
+    r"[\"']?([A-Za-z_]\w*)[\"']?\s*[=:]\s*(?:\"([^\"\n]*)\"|'([^'\n]*)'|([^,;\n}]+))"
+)
 
 
 @dataclass
@@ -68,12 +74,12 @@ class Evidence:
         return None
 
     def mentions(self, name: str) -> bool | None:
-        """Whether the property's name comes up; false where it is negated, `None` if it does not."""
+        """Whether the property's name comes up: false if negated, `None` if it does not."""
         spoken = r"[\s_-]*".join(map(re.escape, name_words(name)))
         if not spoken:
             return None
         found = re.search(
-            rf"(?:\b(no|not|without|never|don't|disable|disabled|skip|exclude)\s+(?:\w+\s+){{0,2}}?)?\b{spoken}\b",
+            rf"(?:\b({_NEGATION})\s+(?:\w+\s+){{0,2}}?)?\b{spoken}\b",
             self.text,
             re.IGNORECASE,
         )
@@ -103,7 +109,9 @@ class Evidence:
         """The next unused proper name, not one after a word that `avoid` matches."""
         for span, name in self._names:
             before = self.text[: span[0]].rstrip()
-            if self._is_free(span) and not (avoid and re.search(rf"(?:{avoid})$", before, re.I)):
+            if self._is_free(span) and not (
+                avoid and re.search(rf"(?:{avoid})$", before, re.IGNORECASE)
+            ):
                 self.used.append(span)
                 return name
         return None

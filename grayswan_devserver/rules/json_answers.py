@@ -21,9 +21,11 @@ if TYPE_CHECKING:
 __all__ = ["answer_in_json"]
 
 _ASKED = re.compile(r"\bJSON\b")
-_KEYS = re.compile(r"((?:[\"'`]\w+[\"'`](?:\s*,\s*|\s*,?\s+and\s+|\s+))+)(?:keys|fields)\b", re.I)
+_KEYS = re.compile(
+    r"((?:[\"'`]\w+[\"'`](?:\s*,\s*|\s*,?\s+and\s+|\s+))+)(?:keys|fields)\b", re.IGNORECASE
+)
 _KEY = re.compile(r"[\"'`](\w+)[\"'`]")
-_EXAMPLE = re.compile(r"\b(?:as an )?example\b", re.I)
+_EXAMPLE = re.compile(r"\b(?:as an )?example\b", re.IGNORECASE)
 _PREAMBLE = re.compile(
     r"^(?:Here's a JSON schema to follow|Output a valid JSON|STRICT OUTPUT FORMAT|"
     r"The output should be formatted as a JSON|Here is the output schema|As an example|- ).*$",
@@ -36,17 +38,25 @@ def answer_in_json(conversation: Conversation) -> Answer | None:
     text = f"{conversation.system_text}\n{conversation.user_text}"
     if not _ASKED.search(text):
         return None
+    said = conversation.user_text
+    if "{{" in text:
+        # Some templates escape every brace, and not all of them undo it.
+        text, said = _unescaped(text), _unescaped(said)
     for start, schema in reversed(list(_schemas(text))):
         if not _EXAMPLE.search(text[max(0, start - 80) : start].rpartition("\n")[2]):
-            user = _PREAMBLE.sub("", _without_json(conversation.user_text)).strip(" \n`")
+            user = _PREAMBLE.sub("", _without_json(said)).strip(" \n`")
             return _json(fill(schema, user, conversation.data))
     keys = _KEYS.search(text)
     if keys is None:
         return None
     names = _KEY.findall(keys.group(1))
-    schema = {"properties": dict.fromkeys(names, {"type": "string"}), "required": names}
+    schema = {"properties": {name: {"type": "string"} for name in names}, "required": names}
     request = re.split(r"(?<=[.!?])\s+", conversation.user_text)[0]
     return _json(fill(schema, request, conversation.data))
+
+
+def _unescaped(text: str) -> str:
+    return text.replace("{{", "{").replace("}}", "}")
 
 
 def _json(value: Any) -> Answer:

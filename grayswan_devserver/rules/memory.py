@@ -19,9 +19,13 @@ if TYPE_CHECKING:
 
 __all__ = ["answer_from_memory"]
 
-_QUESTION = re.compile(r"[?？]|^\W*(?:what|who|where|when|which|how|do|does|did|tell me)\b", re.I)
-_WHO_AM_I = re.compile(r"\bwho am i\b", re.I)
-_JUST_SAID = re.compile(r"\bwhat (?:did i|was my)\b.*\b(?:say|said|ask|asked|message|question)\b", re.I)
+_QUESTION = re.compile(
+    r"[?\uff1f]|^\W*(?:what|who|where|when|which|how|do|does|did|tell me)\b", re.IGNORECASE
+)
+_WHO_AM_I = re.compile(r"\bwho am i\b", re.IGNORECASE)
+_JUST_SAID = re.compile(
+    r"\bwhat (?:did i|was my)\b.*\b(?:say|said|ask|asked|message|question)\b", re.IGNORECASE
+)
 _INTRODUCTION = re.compile(r"\b(?:I'm|I am|call me)\s+(?=[A-Z])")
 _NAME = stem("name")
 _OTHER_PERSON = {
@@ -61,7 +65,7 @@ def _statements(conversation: Conversation) -> Iterator[tuple[str, set[str]]]:
     """What was stated, the latest first, as the assistant would say it."""
     for message in reversed(conversation.earlier):
         for sentence in sentences(message.content):
-            if sentence.endswith(("?", "？")):
+            if sentence.endswith(("?", "\uff1f")):
                 continue
             bag = content_words(sentence)
             if _INTRODUCTION.search(sentence):

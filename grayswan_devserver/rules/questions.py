@@ -5,6 +5,7 @@ Prompt templates of retrieval put the passages into the user message. What is un
 * `Query:`, `Question:` or `User question:` before the question (the last of them counts);
 * `The original query is as follows: ...`, with `... an existing answer: ...` (refine prompts);
 * passages between two lines of dashes, or after `Context:`, or in `<context>` tags;
+* "Write a summary of the following", then the text;
 * else, in a text of several lines, a last or first line that ends with a question mark.
 """
 
@@ -20,6 +21,11 @@ _LABEL = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _EXISTING = re.compile(r"existing answer\s*:\s*(.+?)\n(?=We have|[^\n]*\n-{5,})", re.DOTALL)
+_SUMMARY = re.compile(
+    r"\W*(?:please\s+)?(?:write|give|make)?(?:\s+\w+){0,2}?\s*summar(?:y|i[sz]e)\b[^\n]*?"
+    r"(?:\n\s*\n|:|\n)(.+?)(?:SUMMARY:[\s\"]*)?\Z",
+    re.IGNORECASE | re.DOTALL,
+)
 _DASHES = re.compile(r"^\s*-{5,}\s*$", re.MULTILINE)
 _CONTEXT = re.compile(
     r"<context>(.*?)</context>"
@@ -40,6 +46,9 @@ class Question:
 
 def part(message: str) -> Question:
     """Part a user message."""
+    summary = _SUMMARY.match(message)
+    if summary:
+        return Question("Summarize this.", summary.group(1).strip())
     labels = _LABEL.findall(message)
     context = _marked_context(message)
     if labels:
@@ -50,7 +59,7 @@ def part(message: str) -> Question:
     lines = [line.strip() for line in message.splitlines() if line.strip()]
     if len(lines) > 1:
         for position in (-1, 0):
-            if lines[position].endswith(("?", "？")):
+            if lines[position].endswith(("?", "\uff1f")):
                 rest = lines[:-1] if position == -1 else lines[1:]
                 return Question(lines[position], context or "\n".join(rest))
     return Question(message.strip())

@@ -16,10 +16,15 @@ __all__ = ["Schema", "Schemas", "types_of"]
 
 Schema: TypeAlias = dict[str, Any]
 
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 _TYPES: dict[str, Callable[[Any], bool]] = {
     "string": lambda value: isinstance(value, str),
     "integer": lambda value: _is_number(value) and value == int(value),
-    "number": lambda value: _is_number(value),
+    "number": _is_number,
     "boolean": lambda value: isinstance(value, bool),
     "null": lambda value: value is None,
     "array": lambda value: isinstance(value, list),
@@ -139,10 +144,6 @@ def _merge(one: Schema, other: Schema) -> Schema:
         elif key in _TIGHTER:
             merged[key] = _TIGHTER[key](mine, theirs)
     return merged
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -23,15 +23,18 @@ _ECHO_ALWAYS = re.compile(
     r"\b(?:repeat|echo)\b[^.\n]*\b(?:user|input|message|back|exactly|verbatim)\b", re.IGNORECASE
 )
 _TALK = (
-    (re.compile(r"\bhow are you\b", re.I), "I am doing well, thank you. How can I help you?"),
-    (re.compile(r"\b(?:thanks|thank you)\b", re.I), "You are welcome."),
-    (re.compile(r"\b(?:goodbye|bye|good night)\b", re.I), "Goodbye!"),
-    (re.compile(r"\b(?:hello|hi|hey|good (?:morning|afternoon|evening))\b", re.I), ""),
+    (
+        re.compile(r"\bhow are you\b", re.IGNORECASE),
+        "I am doing well, thank you. How can I help you?",
+    ),
+    (re.compile(r"\b(?:thanks|thank you)\b", re.IGNORECASE), "You are welcome."),
+    (re.compile(r"\b(?:goodbye|bye|good night)\b", re.IGNORECASE), "Goodbye!"),
+    (re.compile(r"\b(?:hello|hi|hey|good (?:morning|afternoon|evening))\b", re.IGNORECASE), ""),
 )
 _GREETING = "Hello! How can I help you today?"
 _SHORT = 6
 _LONG = 20
-_QUOTES = "\"'“”‘’`"
+_QUOTES = "\"'“”\u2018\u2019`"
 
 
 def answer_echo(conversation: Conversation) -> Answer | None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timezone
+from contextlib import suppress
+from datetime import date
 from typing import TYPE_CHECKING, Final
 
 from grayswan_devserver.rules.arithmetic import expression
 from grayswan_devserver.rules.names import PLACE
-from grayswan_devserver.rules.text import name_words
+from grayswan_devserver.rules.text import name_words, vocabulary
 
 if TYPE_CHECKING:
     from grayswan_devserver.rules.evidence import Evidence
@@ -16,18 +17,24 @@ if TYPE_CHECKING:
 
 __all__ = ["find_string", "fit_string"]
 
-_PLACES: Final = frozenset(
-    "location city place country state town region address destination origin area venue airport"
-    " where".split()
+_PLACES: Final = vocabulary(
+    """
+    location city place country state town region address destination origin area venue
+    airport where
+    """
 )
-_PERSONS: Final = frozenset(
-    "name person user customer author recipient contact employee artist company title who".split()
+_PERSONS: Final = vocabulary(
+    """
+    name person user customer author recipient contact employee artist company title who
+    """
 )
-_TEXTS: Final = frozenset(
-    "query question input text prompt message content request topic search instruction task"
-    " sentence keyword keywords subject q".split()
+_TEXTS: Final = vocabulary(
+    """
+    query question input text prompt message content request topic search instruction task
+    sentence keyword keywords subject q
+    """
 )
-_SUMS: Final = frozenset("expression expr formula equation calculation".split())
+_SUMS: Final = frozenset(["expression", "expr", "formula", "equation", "calculation"])
 
 _ISO_DATE = r"\b\d{4}-\d{2}-\d{2}\b"
 _FORMATS: Final = {
@@ -45,9 +52,29 @@ _FORMATS: Final = {
     "hostname": (r"\b(?:[a-z0-9-]+\.)+[a-z]{2,}\b", "example.com"),
     "duration": (r"\bP(?:\d+[YMWD])*(?:T(?:\d+[HMS])+)?\b", "P1D"),
 }
-_HINTED_FORMATS: Final = {"email": "email", "url": "uri", "uri": "uri", "link": "uri", "date": "date"}
+_HINTED_FORMATS: Final = {
+    "email": "email",
+    "url": "uri",
+    "uri": "uri",
+    "link": "uri",
+    "date": "date",
+}
 _SPOKEN_DATE = re.compile(
     r"\b(?:[A-Z][a-z]+ \d{1,2}(?:st|nd|rd|th)?,? \d{4}|\d{1,2}(?:st|nd|rd|th)? [A-Z][a-z]+ \d{4})\b"
+)
+_MONTHS: Final = (
+    "Jan",
+    "Feb",
+    "Mar",
+    "Apr",
+    "May",
+    "Jun",
+    "Jul",
+    "Aug",
+    "Sep",
+    "Oct",
+    "Nov",
+    "Dec",
 )
 _AVOID: Final = "in|at|from|near"
 
@@ -99,12 +126,11 @@ def _formatted(form: str, evidence: Evidence) -> str | None:
 
 
 def _iso_date(spoken: str) -> str | None:
-    plain = re.sub(r"(?<=\d)(?:st|nd|rd|th)\b|,", "", spoken)
-    for form in ("%B %d %Y", "%d %B %Y", "%b %d %Y", "%d %b %Y"):
-        try:
-            return datetime.strptime(plain, form).replace(tzinfo=timezone.utc).date().isoformat()
-        except ValueError:
-            continue
+    day, year = sorted(re.findall(r"\d+", spoken), key=len)
+    for month, name in enumerate(_MONTHS, start=1):
+        if re.search(rf"\b{name}", spoken):
+            with suppress(ValueError):
+                return date(int(year), month, int(day)).isoformat()
     return None
 
 
@@ -134,8 +160,10 @@ def _loose(name: str, kind: set[str], evidence: Evidence, *, must: bool) -> str 
 
 
 _NAMED = re.compile(rf"\b(?:named|called|name is|greet|for|I am|I'm|this is)\s+({PLACE})")
-_SEARCHED = re.compile(r"\b(?:search(?: the web)? for|look up|google)\s+(.+?)\s*[.?!]*$", re.I | re.M)
-_ABOUT = re.compile(r"\b(?:about|on)\s+(.+?)\s*[.?!]*$", re.I | re.M)
+_SEARCHED = re.compile(
+    r"\b(?:search(?: the web)? for|look up|google)\s+(.+?)\s*[.?!]*$", re.IGNORECASE | re.MULTILINE
+)
+_ABOUT = re.compile(r"\b(?:about|on)\s+(.+?)\s*[.?!]*$", re.IGNORECASE | re.MULTILINE)
 
 
 def _place_pattern(kind: set[str]) -> re.Pattern[str]:

@@ -5,18 +5,24 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-__all__ = ["content_words", "is_heading", "name_words", "sentences", "stem", "words"]
+__all__ = ["content_words", "is_heading", "name_words", "sentences", "stem", "vocabulary", "words"]
 
-_STOPWORDS = frozenset(
+
+def vocabulary(text: str) -> frozenset[str]:
+    """A set of words, written as a text."""
+    return frozenset(text.split())
+
+
+_STOPWORDS = vocabulary(
     """
-    a about all also am an and any are as at be been being but by can could d did do does doing
-    don down each few for from further give had has have having he her here hers him his how i if
-    in into is it its itself just ll m may me might mine more most much must my myself no nor not
-    now of off on once one only or other our ours out over own please re s same shall she should
-    so some such t tell than that the their theirs them then there these they this those through
-    to too under until up us ve very want was we were what when where which while who whom why
-    will with would you your yours
-    """.split()
+    a about all also am an and any are as at be been being but by can could d did do does
+    doing don down each few for from further give had has have having he her here hers him
+    his how i if in into is it its itself just ll m may me might mine more most much must
+    my myself no nor not now of off on once one only or other our ours out over own please
+    re s same shall she should so some such t tell than that the their theirs them then
+    there these they this those through to too under until up us ve very want was we were
+    what when where which while who whom why will with would you your yours
+    """
 )
 
 _SUFFIXES = (
@@ -27,7 +33,7 @@ _MIN_STEM = 3
 
 _WORD = re.compile(r"[^\W_]+")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-_SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+|(?<=[。！？])\s*")
+_SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”\u2019)\]]*\s+|(?<=[。\uff01\uff1f])\s*")
 _ABBREVIATION = re.compile(r"\b(?:[A-Z]|Dr|Mr|Mrs|Ms|St|Prof|No|vs|e\.g|i\.e|approx)\.$")
 _BULLET = re.compile(r"^\s*(?:[-*•+]|\d+[.)]|#{1,6}|>)\s+")
 _TAG_LINE = re.compile(r"^\s*</?[\w:-]+(?:\s[^<>]*)?/?>\s*$")
@@ -77,7 +83,7 @@ def is_heading(sentence: str) -> bool:
     """Whether it is a title rather than a statement: short, with no end and no figures."""
     return (
         len(sentence.split()) <= _HEADING_WORDS
-        and sentence[-1] not in ".!?。！？"
+        and sentence[-1] not in ".!?。\uff01\uff1f"
         and not re.search(r"[:\d]", sentence)
     )
 
@@ -95,5 +101,7 @@ def _unwrapped(text: str) -> list[str]:
             lines[-1] = f"{lines[-1]} {line}"
         elif line:
             lines.append(line)
-        open_line = bool(line) and len(raw) >= _WRAPPED_LINE and line[-1] not in ".!?:。！？"
+        open_line = (
+            bool(line) and len(raw) >= _WRAPPED_LINE and line[-1] not in ".!?:。\uff01\uff1f"
+        )
     return lines

@@ -19,9 +19,15 @@ from grayswan_devserver.rules.text import content_words, sentences, words
 if TYPE_CHECKING:
     from grayswan_devserver.rules.conversation import Conversation
 
-__all__ = ["answer_choice", "answer_keywords", "answer_ranking", "answer_rephrased", "answer_yes_no"]
+__all__ = [
+    "answer_choice",
+    "answer_keywords",
+    "answer_ranking",
+    "answer_rephrased",
+    "answer_yes_no",
+]
 
-_CHOICES = re.compile(r"choices (?:are given below|above)", re.I)
+_CHOICES = re.compile(r"choices (?:are given below|above)", re.IGNORECASE)
 _CHOICE = re.compile(r"^\((\d+)\)\s*(.*?)(?=^\(\d+\)|^-{5,}|\Z)", re.MULTILINE | re.DOTALL)
 _CHOICE_QUESTION = re.compile(r"relevant to the\s+question: '(.*?)'\s*$", re.MULTILINE | re.DOTALL)
 _YES_NO = re.compile(r"\bYES\b.{0,12}\bNO\b")
@@ -29,16 +35,20 @@ _STATEMENT = re.compile(
     r"^(?:Information|Query and Response):\s*(?P<said>.*?)^Context:\s*(?P<context>.*?)^Answer:",
     re.MULTILINE | re.DOTALL,
 )
-_REFINED = re.compile(r":\s*(?P<said>.*?)\n.*?^-{5,}$(?P<context>.*?)^-{5,}$", re.MULTILINE | re.DOTALL)
+_REFINED = re.compile(
+    r":\s*(?P<said>.*?)\n.*?^-{5,}$(?P<context>.*?)^-{5,}$", re.MULTILINE | re.DOTALL
+)
 _RANKING = re.compile(r"^Doc: \d+, Relevance: \d+", re.MULTILINE)
-_DOCUMENT = re.compile(r"^Document (\d+):\s*\n(.*?)(?=^Document \d+:|^Question:|\Z)", re.MULTILINE | re.DOTALL)
+_DOCUMENT = re.compile(
+    r"^Document (\d+):\s*\n(.*?)(?=^Document \d+:|^Question:|\Z)", re.MULTILINE | re.DOTALL
+)
 _RANKING_QUESTION = re.compile(r"^Question:\s*(.*?)\s*\nAnswer:", re.MULTILINE)
 _KEYWORDS = re.compile(r"-{5,}\n?(.*?)\n?-{5,}.*'KEYWORDS: <keywords>'", re.DOTALL)
 _HOW_MANY = re.compile(r"\b(?:up to|no more than) (\d+)\b")
 _FOLLOW_UP = re.compile(
     r"(?:<Follow Up Message>|Follow[ -]Up (?:Input|Question|Message):)\s*(.+?)\s*"
     r"(?:<?Standalone question)",
-    re.I | re.DOTALL,
+    re.IGNORECASE | re.DOTALL,
 )
 _SUPPORTED = 0.6
 _BEST_RELEVANCE = 10
@@ -116,8 +126,10 @@ def _ranked(question: str, numbered: list[tuple[str, str]]) -> list[tuple[int, i
     """How many words each text shares with the question, and its number; the most first."""
     asked = content_words(question)
     shared = [
-        (max((len(asked & content_words(part)) for part in [*sentences(text), text]), default=0),
-         int(number))
+        (
+            max((len(asked & content_words(part)) for part in [*sentences(text), text]), default=0),
+            int(number),
+        )
         for number, text in numbered
     ]
     return sorted(shared, key=lambda item: (-item[0], item[1]))

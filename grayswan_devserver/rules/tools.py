@@ -26,7 +26,7 @@ from grayswan_devserver.answers import Answer, Call
 from grayswan_devserver.rules.arguments import fill
 from grayswan_devserver.rules.names import PLACE
 from grayswan_devserver.rules.results import tell
-from grayswan_devserver.rules.text import content_words, name_words, stem
+from grayswan_devserver.rules.text import content_words, name_words, stem, vocabulary
 from grayswan_devserver.rules.untrusted import speaks_to_the_model
 
 if TYPE_CHECKING:
@@ -39,16 +39,19 @@ __all__ = ["call_named_tool", "call_wanted_tools", "wanted_calls"]
 
 _GENERIC = frozenset(
     stem(word)
-    for word in "get fetch tool function my the a an do run call use perform make of for to".split()
+    for word in vocabulary(
+        "get fetch tool function my the a an do run call use perform make of for to"
+    )
 )
 _STEP = re.compile(r"[,;.]?\s+(?:and\s+)?(?:then|after that|afterwards)\b[,\s]*|;\s*")
-_USE = re.compile(r"\bus(?:e|ing)\s+(?:the|a|your|this)\s+(?:\w+\s+)?(?:tool|function)s?\b", re.I)
-_SEVERAL = re.compile(rf"(\b(?:in|for|at|of|to|near)\s+)({PLACE}(?:,\s*{PLACE})*),?\s+and\s+(?:(?:in|for|at|of|to|near)\s+)?({PLACE})")
+_USE = re.compile(r"\bus(?:e|ing)\s+(?:the|a|your|this)\s+(?:\w+\s+)?(?:tool|function)s?\b", re.IGNORECASE)
+_AT = "(?:in|for|at|of|to|near)"
+_SEVERAL = re.compile(rf"\b({_AT}\s+)({PLACE}(?:,\s*{PLACE})*),?\s+and\s+(?:{_AT}\s+)?({PLACE})")
 _SIGNS = (
-    (re.compile(r"\d\s*\+\s*\d|\bplus\b|\bsum\b", re.I), {"add", "sum"}),
-    (re.compile(r"\d\s+-\s*\d|\d-\d|\bminus\b", re.I), {"subtract"}),
-    (re.compile(r"\d\s*[*x×]\s*\d|\btimes\b|\bproduct\b", re.I), {"multiply"}),
-    (re.compile(r"\d\s*[/÷]\s*\d|\bdivided\b", re.I), {"divide"}),
+    (re.compile(r"\d\s*\+\s*\d|\bplus\b|\bsum\b", re.IGNORECASE), {"add", "sum"}),
+    (re.compile(r"\d\s+-\s*\d|\d-\d|\bminus\b", re.IGNORECASE), {"subtract"}),
+    (re.compile(r"\d\s*[*x\u00d7]\s*\d|\btimes\b|\bproduct\b", re.IGNORECASE), {"multiply"}),
+    (re.compile(r"\d\s*[/÷]\s*\d|\bdivided\b", re.IGNORECASE), {"divide"}),
 )
 _FEW = 2
 _MANY = 3
@@ -102,9 +105,7 @@ def wanted_calls(
     return [Call(tool.name, fill(tool.parameters, part)) for part in _several(tool, clause)]
 
 
-def _steps(
-    tools: Sequence[FunctionDefinition], text: str
-) -> list[tuple[FunctionDefinition, str]]:
+def _steps(tools: Sequence[FunctionDefinition], text: str) -> list[tuple[FunctionDefinition, str]]:
     clauses = [clause for clause in _STEP.split(text) if clause.strip()]
     if len(clauses) > 1:
         steps = [(tool, clause) for clause in clauses if (tool := _wanted(tools, clause))]
@@ -131,7 +132,7 @@ def _score(tool: FunctionDefinition, text: str, asked: set[str]) -> float:
     """How clearly a text asks for a tool; 0 if it does not."""
     parts = name_words(tool.name)
     spelt = r"[\s_-]?".join(map(re.escape, parts))
-    if len(parts) > 1 and re.search(rf"(?<!\w){spelt}(?!\w)", text, re.I):
+    if len(parts) > 1 and re.search(rf"(?<!\w){spelt}(?!\w)", text, re.IGNORECASE):
         return 4 + len(spelt)
     name = {stem(word) for word in parts} - _GENERIC
     described = (content_words(tool.description) - name - _GENERIC) & asked
