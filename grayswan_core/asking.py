@@ -10,6 +10,7 @@ from contextlib import aclosing, closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from grayswan_core.answer_check import AnswerCheck, check_answer
 from grayswan_core.required_tool import RequiredTool, StreamGate
 from grayswan_core.wire import ChatRequest, ChatResponse, Chunk
 
@@ -29,19 +30,28 @@ class Ask:
         tool_required: Whether the answer must call one of the request's tools.
         parallel_tool_calls: Whether the answer may call several tools. If not, the first call
             is kept.
+        raise_on_content_filter: Whether a refusal is to be an error instead of an answer.
     """
 
     request: ChatRequest
     stop: tuple[str, ...] = ()
     tool_required: bool = False
     parallel_tool_calls: bool = True
+    raise_on_content_filter: bool = False
+
+    def check(self) -> AnswerCheck:
+        """What judges the answer's chunks."""
+        return AnswerCheck(
+            tools=bool(self.request.tools), raise_on_content_filter=self.raise_on_content_filter
+        )
 
 
 def ask(client: CygnetClient, what: Ask) -> ChatResponse:
     """The whole answer.
 
     Raises:
-        APIError: the request failed, or no tool was called where one had to be.
+        APIError: the request failed, no tool was called where one had to be, or the answer is
+            not one to act on (`answer_check`).
     """
     required = RequiredTool(what.request)
     while True:
@@ -63,10 +73,12 @@ async def aask(client: CygnetClient, what: Ask) -> ChatResponse:
 
 def ask_stream(client: CygnetClient, what: Ask) -> Generator[Chunk, None, None]:
     """The answer in chunks. Errors are those of `ask`."""
+    check = what.check()
     if not what.tool_required:
         with closing(client.stream(what.request, stop=what.stop)) as chunks:
             for chunk in chunks:
-                yield _thinned(chunk, what)
+                yield check.passed(_thinned(chunk, what))
+        check.close()
         return
     required = RequiredTool(what.request)
     done = False
@@ -75,16 +87,19 @@ def ask_stream(client: CygnetClient, what: Ask) -> Generator[Chunk, None, None]:
         with closing(client.stream(required.request, stop=what.stop)) as chunks:
             for chunk in chunks:
                 for admitted in gate.admit(chunk):
-                    yield _thinned(admitted, what)
+                    yield check.passed(_thinned(admitted, what))
         done = gate.close()
+    check.close()
 
 
 async def aask_stream(client: CygnetClient, what: Ask) -> AsyncGenerator[Chunk, None]:
     """`ask_stream`, async."""
+    check = what.check()
     if not what.tool_required:
         async with aclosing(client.astream(what.request, stop=what.stop)) as chunks:
             async for chunk in chunks:
-                yield _thinned(chunk, what)
+                yield check.passed(_thinned(chunk, what))
+        check.close()
         return
     required = RequiredTool(what.request)
     done = False
@@ -93,8 +108,9 @@ async def aask_stream(client: CygnetClient, what: Ask) -> AsyncGenerator[Chunk, 
         async with aclosing(client.astream(required.request, stop=what.stop)) as chunks:
             async for chunk in chunks:
                 for admitted in gate.admit(chunk):
-                    yield _thinned(admitted, what)
+                    yield check.passed(_thinned(admitted, what))
         done = gate.close()
+    check.close()
 
 
 def _finished(answer: ChatResponse, what: Ask, required: RequiredTool) -> ChatResponse:
@@ -103,6 +119,7 @@ def _finished(answer: ChatResponse, what: Ask, required: RequiredTool) -> ChatRe
         for choice in answer.choices:
             if choice.message.tool_calls:
                 choice.message.tool_calls = choice.message.tool_calls[:1]
+    check_answer(answer, raise_on_content_filter=what.raise_on_content_filter)
     return answer
 
 

@@ -76,7 +76,15 @@ def build_ask(
 
 
 def _name(tool: Any) -> str:
-    return tool.function.name if isinstance(tool, Tool) else str(tool["function"]["name"])
+    if isinstance(tool, Tool):
+        return tool.function.name
+    try:
+        return str(tool["function"]["name"])
+    except (TypeError, LookupError):
+        raise InvalidRequestError(
+            'A tool is {"type": "function", "function": {"name": ..., "description": ...,'
+            f' "parameters": ...}}}}, not {tool!r}.'
+        ) from None
 
 
 def _refusal(name: str) -> str:

@@ -12,14 +12,12 @@ import itertools
 import time
 from collections.abc import (
     AsyncGenerator,
-    AsyncIterator,
     Callable,
     Generator,
     Iterable,
-    Iterator,
     Sequence,
 )
-from contextlib import aclosing, asynccontextmanager, contextmanager
+from contextlib import aclosing, closing
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
@@ -206,7 +204,7 @@ class CygnetClient:
         for attempt in itertools.count(1):
             reader = call.new_reader()
             try:
-                with self._answer(call) as response:
+                with transport.translated(), closing(self._send(call)) as response:
                     for piece in transport.pieces(response):
                         yield from reader.feed(piece)
                         if reader.done:
@@ -226,12 +224,15 @@ class CygnetClient:
         for attempt in itertools.count(1):
             reader = call.new_reader()
             try:
-                async with self._aanswer(call) as response:
-                    async for piece in transport.apieces(response):
-                        for item in reader.feed(piece):
-                            yield item
-                        if reader.done:
-                            break
+                # No context manager here may be an async generator: when a loop ends, it closes
+                # all of them at once, and one cannot be closed while another closes it.
+                with transport.translated():
+                    async with aclosing(await self._asend(call)) as response:
+                        async for piece in transport.apieces(response):
+                            for item in reader.feed(piece):
+                                yield item
+                            if reader.done:
+                                break
                 for item in reader.close():
                     yield item
             except APIError as error:
@@ -244,23 +245,21 @@ class CygnetClient:
                 return
             await asyncio.sleep(delay)
 
-    @contextmanager
-    def _answer(self, call: _Call[Any]) -> Iterator[httpx.Response]:
+    def _send(self, call: _Call[Any]) -> httpx.Response:
         """The response to one try, when it is of the kind asked for."""
-        client = self._http.sync_client()
-        with transport.opened(client, *self._sending(call)) as response:
-            if not _is_expected(response, call):
+        response = transport.send(self._http.sync_client(), *self._sending(call))
+        if not _is_expected(response, call):
+            with closing(response):
                 raise _refusal(response, call, transport.read_head(response))
-            yield response
+        return response
 
-    @asynccontextmanager
-    async def _aanswer(self, call: _Call[Any]) -> AsyncIterator[httpx.Response]:
-        """`_answer`, async."""
-        client = await self._http.async_client()
-        async with transport.aopened(client, *self._sending(call)) as response:
-            if not _is_expected(response, call):
+    async def _asend(self, call: _Call[Any]) -> httpx.Response:
+        """`_send`, async."""
+        response = await transport.asend(await self._http.async_client(), *self._sending(call))
+        if not _is_expected(response, call):
+            async with aclosing(response):
                 raise _refusal(response, call, await transport.aread_head(response))
-            yield response
+        return response
 
     def _sending(self, call: _Call[Any]) -> tuple[str, dict[str, str], bytes, Timeout]:
         """Where a call goes and with what."""

@@ -137,7 +137,6 @@ class ClientConfig:
             headers=_checked_headers(headers or {}),
         )
 
-
     def __reduce__(self) -> tuple[Any, ...]:
         """A pickle holds no secret: the key is read from the environment again, headers go."""
         return _unpickled, (self.base_url, self.chat_path, self.timeout, self.retry)

@@ -21,6 +21,8 @@ GraySwanError
     └── ResponseError                     status 200, but not an answer we can read
         ├── IncompleteStreamError         the stream ended before the answer did
         ├── ToolCallMissingError          no tool was called where one had to be
+        ├── ToolCallArgumentsError        a tool call's arguments are cut, or cannot be read
+        ├── ContentFilterError            the service refused, and that was to be an error
         └── StreamError                   the service reported an error inside the stream
 ```
 
@@ -45,6 +47,7 @@ __all__ = [
     "BadRequestError",
     "ConfigurationError",
     "ConflictError",
+    "ContentFilterError",
     "ContextOverflowError",
     "GraySwanError",
     "IncompleteStreamError",
@@ -55,6 +58,7 @@ __all__ = [
     "RateLimitError",
     "ResponseError",
     "StreamError",
+    "ToolCallArgumentsError",
     "ToolCallMissingError",
     "UnprocessableEntityError",
     "UnsupportedContentError",
@@ -229,6 +233,14 @@ class IncompleteStreamError(ResponseError):
 
 class ToolCallMissingError(ResponseError):
     """The model called no tool on offer, although it was asked to several times."""
+
+
+class ToolCallArgumentsError(ResponseError):
+    """The arguments of a tool call are cut short, or are not what the tool takes."""
+
+
+class ContentFilterError(ResponseError):
+    """The service refused to answer, and the model was set to make that an error."""
 
 
 class StreamError(ResponseError):

@@ -79,7 +79,7 @@ def assign_roles(
 
     Raises:
         InvalidRequestError: there is no turn.
-        UnsupportedContentError: a speaker has no Cygnet role.
+        UnsupportedContentError: a speaker has no Cygnet role, or calls tools and is no assistant.
     """
     messages = [_message(turn, tool_result_role) for turn in turns]
     if not messages:
@@ -91,9 +91,13 @@ def _message(turn: Turn, tool_result_role: ToolResultRole) -> Message:
     role = role_of(turn.speaker)
     if role == "tool":
         role = tool_result_role if turn.tool_call_id else "data"
+    if turn.tool_calls and role != "assistant":
+        raise UnsupportedContentError(
+            f"Only an assistant's message can hold tool calls, and one of the role {role!r} does."
+        )
     return Message(
         role=role,
         content=turn.text,
-        tool_calls=list(turn.tool_calls) if role == "assistant" and turn.tool_calls else None,
+        tool_calls=list(turn.tool_calls) or None,
         tool_call_id=turn.tool_call_id if role == "tool" else None,
     )

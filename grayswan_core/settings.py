@@ -8,7 +8,8 @@ are in no dump, pickle or repr; an unpickled model reads its key from the enviro
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -79,6 +80,9 @@ class ModelSettings(BaseModel):
     )
     tool_result_role: ToolResultRole = Field(
         default="tool", description="The role that results of tools are sent in."
+    )
+    raise_on_content_filter: bool = Field(
+        default=False, description="Whether a refusal is a ContentFilterError, not an answer."
     )
     timeout: float | Timeout | None = Field(
         default=DEFAULT_TIMEOUT,
@@ -158,6 +162,15 @@ class ModelSettings(BaseModel):
     ) -> None:
         await self.aclose()
 
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """What was set, in `repr`: no secret, and none of the frameworks' own machinery."""
+        for name, field in type(self).model_fields.items():
+            value = getattr(self, name, None)
+            if not field.repr or field.exclude:
+                continue
+            if value != field.get_default(call_default_factory=True):
+                yield name, value
+
     def __getstate__(self) -> dict[Any, Any]:
         bare = self.model_copy(update=dict.fromkeys(_SECRETS))
         bare._client = None  # noqa: SLF001 - a copy of this very model
@@ -185,7 +198,7 @@ class ModelSettings(BaseModel):
                 f"A stream holds one answer, and n={what.request.n} asks for several. Ask for"
                 " them without streaming, or pass n=1 to the stream."
             )
-        return what
+        return replace(what, raise_on_content_filter=self.raise_on_content_filter)
 
     def _connection(self) -> tuple[Any, ...]:
         """All that a client depends on; the client is made anew when any of it changes."""

@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeAlias, cast
 from grayswan_core.errors import InvalidRequestError
 from grayswan_core.wire import NamedToolChoice
 
-__all__ = ["REQUIRED", "ResolvedToolChoice", "resolve_tool_choice"]
+__all__ = ["REQUIRED", "ResolvedToolChoice", "resolve_tool_choice", "unwrap_tool_choice"]
 
 REQUIRED: Literal["required"] = "required"
 
@@ -32,7 +32,7 @@ def resolve_tool_choice(choice: object, tool_names: Sequence[str]) -> ResolvedTo
     Raises:
         InvalidRequestError: the choice is none of these, or names a tool not on offer.
     """
-    choice = _unwrapped(choice)
+    choice = unwrap_tool_choice(choice)
     if choice is None or choice is False:
         return None
     if choice in {"none", "auto"}:
@@ -54,8 +54,8 @@ def _some_tool(tool_names: Sequence[str]) -> ResolvedToolChoice:
     return NamedToolChoice.of(distinct.pop()) if len(distinct) == 1 else REQUIRED
 
 
-def _unwrapped(choice: object) -> object:
-    """The word or name inside OpenAI's or Anthropic's choice objects."""
+def unwrap_tool_choice(choice: object) -> object:
+    """The word or name inside OpenAI's or Anthropic's choice objects, which may be neither."""
     if isinstance(choice, NamedToolChoice):
         return choice.function.name
     if not isinstance(choice, Mapping):

@@ -13,7 +13,7 @@ import os
 import threading
 import weakref
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from functools import cache
 from http.cookiejar import CookieJar
 from typing import TYPE_CHECKING, Any
@@ -29,12 +29,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "HttpClients",
-    "aopened",
     "apieces",
     "aread_head",
-    "opened",
+    "asend",
     "pieces",
     "read_head",
+    "send",
+    "translated",
 ]
 
 MAX_CONNECTIONS = 1000
@@ -161,32 +162,20 @@ def _after_fork_in_child() -> None:
 os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
-@contextmanager
-def opened(
+def send(
     client: httpx.Client, url: str, headers: Mapping[str, str], body: bytes, timeout: Timeout
-) -> Iterator[httpx.Response]:
-    """Send a POST and give its response, body unread; httpx's errors come out as ours."""
-    with _translated():
-        request = _request(client, url, headers, body, timeout)
-        response = client.send(request, stream=True, follow_redirects=False)
-        try:
-            yield response
-        finally:
-            response.close()
+) -> httpx.Response:
+    """Send a POST and give its response, body unread. It is the caller's to close."""
+    request = _request(client, url, headers, body, timeout)
+    return client.send(request, stream=True, follow_redirects=False)
 
 
-@asynccontextmanager
-async def aopened(
+async def asend(
     client: httpx.AsyncClient, url: str, headers: Mapping[str, str], body: bytes, timeout: Timeout
-) -> AsyncIterator[httpx.Response]:
-    """`opened`, async."""
-    with _translated():
-        request = _request(client, url, headers, body, timeout)
-        response = await client.send(request, stream=True, follow_redirects=False)
-        try:
-            yield response
-        finally:
-            await response.aclose()
+) -> httpx.Response:
+    """`send`, async."""
+    request = _request(client, url, headers, body, timeout)
+    return await client.send(request, stream=True, follow_redirects=False)
 
 
 def pieces(response: httpx.Response) -> Iterator[bytes]:
@@ -244,7 +233,8 @@ def _request(
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def translated() -> Iterator[None]:
+    """Lets httpx's errors come out as ours."""
     try:
         yield
     except httpx.HTTPError as error:

@@ -71,9 +71,10 @@ def __getattr__(name: str) -> Any:
     try:
         module = import_module(f"{__name__}.{home}")
     except ModuleNotFoundError as error:
-        if error.name not in {"starlette", "uvicorn"}:
+        package = (error.name or "").partition(".")[0]
+        if package not in {"starlette", "uvicorn"}:
             raise
         raise ImportError(
-            f'{__name__}.{name} needs {error.name}: pip install "grayswan-integrations[devserver]"',
+            f'{__name__}.{name} needs {package}: pip install "grayswan-integrations[devserver]"',
         ) from error
     return getattr(module, name)

@@ -24,9 +24,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _serve(_parser().parse_args(argv))
     except ModuleNotFoundError as error:
-        if error.name not in {"starlette", "uvicorn"}:
+        package = (error.name or "").partition(".")[0]
+        if package not in {"starlette", "uvicorn"}:
             raise
-        return _complain(f"needs {error.name}: {_MISSING}")
+        return _complain(f"needs {package}: {_MISSING}")
 
 
 def _serve(arguments: argparse.Namespace) -> int:

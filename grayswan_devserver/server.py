@@ -175,8 +175,15 @@ def listen(host: str, port: int) -> socket.socket:
         ValueError: the host is not a loopback address.
         OSError: the port is taken.
     """
-    address = ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
-    if not address.is_loopback:
-        raise ValueError(f"{host} is not a loopback address")
+    address = _address(host)
+    if address is None or not address.is_loopback:
+        raise ValueError(f"{host} is not a loopback address, and nothing else is served on")
     family = socket.AF_INET if address.version == 4 else socket.AF_INET6  # noqa: PLR2004
     return socket.create_server((str(address), port), family=family, backlog=2048)
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
+    except ValueError:
+        return None

@@ -46,15 +46,19 @@ def moderation_request(raw: bytes) -> ModerationRequest:
 
 
 def parse_json(raw: bytes) -> Any:
-    """Read JSON as the standard has it: no NaN, no infinity, UTF-8.
+    """Read JSON as the standard has it: no NaN, no infinity, UTF-8, whole characters.
 
     Raises:
         ValueError: it is not JSON.
     """
     try:
-        return json.loads(raw, parse_constant=_no_constant, parse_float=_finite)
+        value = json.loads(raw, parse_constant=_no_constant, parse_float=_finite)
+        if b"\\u" in raw:
+            # Half of a surrogate pair can be escaped, but no answer could quote it back.
+            json.dumps(value, ensure_ascii=False).encode()
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
+    return value
 
 
 def _no_constant(name: str) -> NoReturn:

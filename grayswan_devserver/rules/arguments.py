@@ -11,16 +11,17 @@ the schema's. The one exception is a `pattern` that nothing in the text matches.
 
 from __future__ import annotations
 
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, Final
 
-from grayswan_devserver.rules.arrays import clauses, find_strings, pad
+from grayswan_devserver.rules.arrays import clauses, find_strings, pad, variants
 from grayswan_devserver.rules.evidence import Evidence
 from grayswan_devserver.rules.numbers import fit_number
 from grayswan_devserver.rules.schemas import Schemas, types_of
 from grayswan_devserver.rules.strings import find_string, fit_string
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from grayswan_devserver.rules.schemas import Schema
 
@@ -106,8 +107,8 @@ class _Filler:
 
     def _spoken_of(self, branch: Schema) -> bool:
         tags = [branch.get("title", ""), branch.get("const", "")]
-        for part in branch.get("properties", {}).values():
-            tags.append(self._schemas.flat(part).get("const", ""))
+        properties = branch.get("properties", {}).values()
+        tags.extend(self._schemas.flat(part).get("const", "") for part in properties)
         return any(self._evidence.mentioned(tag for tag in tags if isinstance(tag, str)))
 
     # --- what the text says ---------------------------------------------------------------
@@ -257,6 +258,10 @@ class _Filler:
 
     def _padded(self, name: str, items: list[Any], flat: Schema, depth: int) -> list[Any]:
         item = flat.get("items", {})
-        missing = flat.get("minItems", 0) > len(items) or flat.get("uniqueItems")
-        least = self._least(name, item, depth + 1) if missing else None
-        return pad(items, flat, least, lambda value: self._schemas.conforms(value, item))
+        if len(items) >= flat.get("minItems", 0) and not flat.get("uniqueItems"):
+            fillers: Iterable[Any] = ()
+        else:
+            least = self._least(name, item, depth + 1)
+            listed = self._schemas.flat(item).get("enum", ())
+            fillers = chain(listed, variants(least)) if flat.get("uniqueItems") else repeat(least)
+        return pad(items, flat, fillers, lambda value: self._schemas.conforms(value, item))

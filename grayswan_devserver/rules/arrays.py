@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
+from itertools import count, islice
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
     from grayswan_devserver.rules.evidence import Evidence
     from grayswan_devserver.rules.schemas import Schema
 
-__all__ = ["clauses", "find_strings", "pad"]
+__all__ = ["clauses", "find_strings", "pad", "variants"]
 
 _SEPARATOR = re.compile(r"\s*,\s*(?:and\s+|or\s+)?|\s+and\s+|\s+or\s+|\s*[;、\uff0c]\s*")
 _CLAUSE = re.compile(r"[;\n]+|(?<=[.!?])\s+|,?\s+and\s+|,\s+")
@@ -36,13 +37,15 @@ def clauses(text: str) -> list[str]:
     return [part for part in _CLAUSE.split(text) if part.strip()]
 
 
-def pad(items: list[Any], schema: Schema, least: Any, fits: Callable[[Any], bool]) -> list[Any]:
+def pad(
+    items: list[Any], schema: Schema, fillers: Iterable[Any], fits: Callable[[Any], bool]
+) -> list[Any]:
     """The items without repeats if so asked, cut and filled up to the lengths of the schema.
 
     Args:
         items: what there is.
         schema: of the list.
-        least: what to fill up with, varied where items must differ.
+        fillers: what to fill up with.
         fits: whether a value may be an item.
     """
     unique = bool(schema.get("uniqueItems"))
@@ -50,27 +53,32 @@ def pad(items: list[Any], schema: Schema, least: Any, fits: Callable[[Any], bool
     for item in items:
         if not (unique and item in kept):
             kept.append(item)
-    tries = 0
-    while len(kept) < schema.get("minItems", 0) and tries < _MOST_TRIES + schema["minItems"]:
-        candidate = _variant(least, tries) if unique else least
-        if fits(candidate) and not (unique and candidate in kept):
-            kept.append(candidate)
-        tries += 1
+    least = schema.get("minItems", 0)
+    for filler in islice(fillers, _MOST_TRIES + least):
+        if len(kept) >= least:
+            break
+        if fits(filler) and not (unique and filler in kept):
+            kept.append(filler)
     return kept[: schema.get("maxItems", len(kept))]
 
 
+def variants(value: Any) -> Iterator[Any]:
+    """A value, and others of its kind that differ from it."""
+    return (_variant(value, number) for number in count())
+
+
 def _variant(value: Any, number: int) -> Any:
-    if number == 0:
-        return value
+    varied = value
     if isinstance(value, bool):
-        return value ^ bool(number % 2)
-    if isinstance(value, int | float):
-        return value + (number + 1) // 2 * (1 if number % 2 else -1)
-    if isinstance(value, str):
+        varied = value ^ bool(number % 2)
+    elif isinstance(value, int | float):
+        varied = value + (number + 1) // 2 * (1 if number % 2 else -1)
+    elif isinstance(value, str) and number:
+        # At its end, or in place of its end where it may not grow.
         cut = len(value) - len(str(number))
-        return f"{value} {number}" if number % 2 else f"{value[:cut]}{number}"
-    if isinstance(value, list):
-        return [_variant(item, number) for item in value]
-    if isinstance(value, dict):
-        return {key: _variant(item, number) for key, item in value.items()}
-    return value
+        varied = f"{value} {number}" if number % 2 else f"{value[: max(cut, 0)]}{number}"
+    elif isinstance(value, list):
+        varied = [_variant(item, number) for item in value]
+    elif isinstance(value, dict):
+        varied = {key: _variant(item, number) for key, item in value.items()}
+    return varied

@@ -44,7 +44,9 @@ _GENERIC = frozenset(
     )
 )
 _STEP = re.compile(r"[,;.]?\s+(?:and\s+)?(?:then|after that|afterwards)\b[,\s]*|;\s*")
-_USE = re.compile(r"\bus(?:e|ing)\s+(?:the|a|your|this)\s+(?:\w+\s+)?(?:tool|function)s?\b", re.IGNORECASE)
+_USE = re.compile(
+    r"\bus(?:e|ing)\s+(?:the|a|your|this)\s+(?:\w+\s+)?(?:tool|function)s?\b", re.IGNORECASE
+)
 _AT = "(?:in|for|at|of|to|near)"
 _SEVERAL = re.compile(rf"\b({_AT}\s+)({PLACE}(?:,\s*{PLACE})*),?\s+and\s+(?:{_AT}\s+)?({PLACE})")
 _SIGNS = (

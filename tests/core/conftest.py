@@ -8,6 +8,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import settings
+
+# A machine under load is slow, and that is no failure.
+settings.register_profile("core", deadline=None)
+settings.load_profile("core")
 
 HERE = Path(__file__).parent
 
@@ -24,16 +29,6 @@ from wire_server import WireServer  # noqa: E402 - loaded just above
 from grayswan_core import ClientConfig, CygnetClient  # noqa: E402
 
 KEY = "gs-key-that-nobody-may-see"
-
-
-@pytest.fixture(autouse=True)
-def _environment_of_its_own(monkeypatch):
-    """No key, address or proxy of the machine that runs the tests reaches them."""
-    for name in ("GRAYSWAN_API_KEY", "GRAY_SWAN_BASE_URL"):
-        monkeypatch.delenv(name, raising=False)
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.lower(), raising=False)
 
 
 @pytest.fixture

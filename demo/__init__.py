@@ -1,0 +1,1 @@
+"""One short story, told through LangChain and through LlamaIndex: `python -m demo`."""

@@ -1,0 +1,246 @@
+import datetime
+import decimal
+import enum
+import json
+import uuid
+from typing import Annotated, Literal, Optional, Union
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydantic import AnyUrl, BaseModel, ConfigDict, Field, IPvAnyAddress, TypeAdapter, create_model
+
+from grayswan_devserver.rules.arguments import fill
+from grayswan_devserver.rules.schemas import Schemas
+
+TEXTS = st.sampled_from(
+    [
+        "",
+        "Hello!",
+        "Ann is 3 and Bob is 4, red or blue; on 2024-05-06 mail a@b.org",
+        "a=1, b: two, c is 'three' and d: true",
+        "請問 王小明 在嗎?",
+        "{}[](): = 'x' \"y\" -1.5e3 1,000",
+    ]
+) | st.text(max_size=60)
+
+
+def _props(**properties):
+    return {"type": "object", "properties": properties, "required": list(properties)}
+
+
+STRING = {"type": "string"}
+INTEGER = {"type": "integer"}
+BOOLEAN = {"type": "boolean"}
+
+
+@pytest.mark.parametrize(
+    ("schema", "text", "arguments"),
+    [
+        (_props(a=INTEGER, b=INTEGER), "add 2 and 3", {"a": 2, "b": 3}),
+        (_props(a=INTEGER, b=INTEGER), "b=2, a=3", {"a": 3, "b": 2}),
+        (_props(unit={"enum": ["c", "fahrenheit"]}), "in Fahrenheit", {"unit": "fahrenheit"}),
+        (_props(unit={"enum": ["c", "f"]}), "whatever", {"unit": "c"}),
+        (_props(kind={"const": "x"}), "", {"kind": "x"}),
+        (_props(loud=BOOLEAN), "make it loud", {"loud": True}),
+        (_props(loud=BOOLEAN), "not loud", {"loud": False}),
+        (
+            _props(numbers={"type": "array", "items": INTEGER}),
+            "sum 1, 2 and 3",
+            {"numbers": [1, 2, 3]},
+        ),
+        (_props(tags={"type": "array", "items": STRING}), "tags: a, b", {"tags": ["a", "b"]}),
+        (
+            _props(at={"type": "object", **_props(x=INTEGER, y=INTEGER)}),
+            "at 1 2",
+            {"at": {"x": 1, "y": 2}},
+        ),
+        (_props(v={"type": ["integer", "null"]}), "none", {"v": None}),
+        (_props(v={"anyOf": [STRING, INTEGER]}), "5", {"v": 5}),
+        (_props(text=STRING), "你好", {"text": "你好"}),
+        ({"type": "object", "properties": {}}, "a=1", {}),
+        ({"type": "object", "additionalProperties": INTEGER}, "a=1, b=2", {"a": 1, "b": 2}),
+    ],
+)
+def test_filled(schema, text, arguments):
+    assert fill(schema, text) == arguments
+
+
+def test_an_optional_property_needs_evidence():
+    schema = {
+        "type": "object",
+        "properties": {"location": STRING, "days": {**INTEGER, "default": 1}, "note": STRING},
+        "required": ["location"],
+    }
+    assert fill(schema, "weather in Rome") == {"location": "Rome"}
+    assert fill(schema, "weather in Rome for 3 days") == {"location": "Rome", "days": 3}
+
+
+class _Cat(BaseModel):
+    kind: Literal["cat"] = "cat"
+    lives: int
+
+
+class _Dog(BaseModel):
+    kind: Literal["dog"] = "dog"
+    name: str
+
+
+class _Owner(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    pet: Annotated[_Cat | _Dog, Field(discriminator="kind")]
+
+
+class _Tree(BaseModel):
+    value: int
+    children: list["_Tree"] = Field(min_length=0)
+    parent: Optional["_Tree"] = None
+
+
+def test_the_alternative_that_is_mentioned():
+    schema = _Owner.model_json_schema()
+    assert _Owner.model_validate(fill(schema, "I have a dog named Rex")).pet == _Dog(name="Rex")
+    assert _Owner.model_validate(fill(schema, "My cat has 7 lives")).pet == _Cat(lives=7)
+
+
+def test_a_schema_that_contains_itself():
+    _Tree.model_validate(fill(_Tree.model_json_schema(), "value 3"))
+
+
+def test_one_object_for_each_clause():
+    schema = _props(people={"type": "array", "items": _props(name=STRING, age=INTEGER)})
+    assert fill(schema, "Ann is 3 and Bob is 4") == {
+        "people": [{"name": "Ann", "age": 3}, {"name": "Bob", "age": 4}]
+    }
+
+
+class _Colour(enum.Enum):
+    RED = "red"
+    BLUE = "blue"
+
+
+def _model(types, *, optional=()):
+    fields = {
+        name: (Optional[kind], None) if name in optional else (kind, ...)
+        for name, kind in types.items()
+    }
+    return create_model("Made", __config__=ConfigDict(extra="forbid"), **fields)
+
+
+# What a tool's author may write, in the library nearly all of them write it in: that it can
+# read our arguments back is a check that owes nothing to our own idea of JSON Schema.
+LEAVES = st.sampled_from(
+    [
+        str,
+        int,
+        float,
+        bool,
+        datetime.date,
+        datetime.datetime,
+        datetime.time,
+        uuid.UUID,
+        AnyUrl,
+        decimal.Decimal,
+        _Colour,
+        _Cat,
+        _Owner,
+        Literal["a", "b"],
+        Literal[1, "x", None],
+        Annotated[int, Field(ge=10, lt=20)],
+        Annotated[int, Field(gt=-5, multiple_of=3)],
+        Annotated[float, Field(gt=0, lt=1)],
+        Annotated[str, Field(min_length=3, max_length=5)],
+        dict[str, int],
+        IPvAnyAddress,
+        tuple[int, str],
+    ]
+)
+TYPES = st.recursive(
+    LEAVES,
+    lambda inner: st.one_of(
+        inner.map(lambda kind: list[kind]),
+        inner.map(lambda kind: Annotated[list[kind], Field(min_length=1, max_length=3)]),
+        inner.map(lambda kind: Optional[kind]),
+        st.tuples(inner, inner).map(lambda kinds: Union[kinds]),
+        inner.map(lambda kind: dict[str, kind]),
+        st.dictionaries(st.sampled_from("abcd"), inner, min_size=1).map(_model),
+    ),
+    max_leaves=5,
+)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=150)
+@given(
+    st.dictionaries(
+        st.sampled_from(["name", "location", "count", "query", "items", "flag"]), TYPES
+    ),
+    st.sets(st.sampled_from(["name", "count", "items"])),
+    TEXTS,
+)
+def test_pydantic_reads_the_arguments_back(types, optional, text):
+    model = _model(types, optional=optional)
+    schema = model.model_json_schema()
+    arguments = fill(schema, text)
+    model.model_validate_json(json.dumps(arguments))
+    assert Schemas(schema).conforms(arguments, schema)
+    assert set(arguments) <= set(types)
+
+
+SCHEMAS = st.recursive(
+    st.sampled_from(
+        [
+            STRING,
+            INTEGER,
+            BOOLEAN,
+            {"type": "number", "minimum": 1, "maximum": 2},
+            {"type": "null"},
+            {"enum": ["a", 1, None, True]},
+            {"const": {"x": [1]}},
+            {"type": "string", "maxLength": 3},
+            {"type": "integer", "multipleOf": 7, "minimum": 1},
+            {"type": ["string", "null"]},
+            {"type": "string", "format": "email"},
+            {"$ref": "#/$defs/Shared"},
+        ]
+    ),
+    lambda inner: st.one_of(
+        inner.map(lambda item: {"type": "array", "items": item, "minItems": 1}),
+        inner.map(lambda item: {"type": "array", "items": item, "maxItems": 1}),
+        st.lists(inner, min_size=1, max_size=3).map(lambda options: {"anyOf": options}),
+        st.lists(inner, min_size=1, max_size=2).map(
+            lambda items: {"type": "array", "prefixItems": items, "minItems": len(items)}
+        ),
+        st.dictionaries(st.sampled_from(["a", "name", "city"]), inner).map(
+            lambda properties: {**_props(**properties), "additionalProperties": False}
+        ),
+        st.dictionaries(st.sampled_from(["a", "name"]), inner).map(
+            lambda properties: {"allOf": [_props(**properties), {"type": "object"}]}
+        ),
+        inner.map(lambda value: {"type": "object", "additionalProperties": value}),
+    ),
+    max_leaves=6,
+)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=150)
+@given(
+    st.dictionaries(st.sampled_from(["location", "count", "b"]), SCHEMAS),
+    st.sets(st.sampled_from(["location", "count", "b"])),
+    TEXTS,
+)
+def test_arguments_conform_and_have_no_other_keys(properties, required, text):
+    schema = {
+        "$defs": {"Shared": {"type": "string", "minLength": 2}},
+        "type": "object",
+        "properties": properties,
+        "required": sorted(required & set(properties)),
+        "additionalProperties": False,
+    }
+    arguments = fill(schema, text)
+    assert Schemas(schema).conforms(arguments, schema)
+    json.dumps(arguments, allow_nan=False)
+
+
+def test_the_oracle_is_awake():
+    with pytest.raises(ValueError, match="lives"):
+        TypeAdapter(_Owner).validate_python({"pet": {"kind": "cat"}})

@@ -1,0 +1,43 @@
+import os
+import re
+import subprocess
+import sys
+
+import httpx
+import pytest
+
+from grayswan_devserver import REFUSAL_TRIGGER
+from grayswan_devserver.__main__ import main
+
+
+def test_serves_and_says_how_to_reach_it():
+    command = [sys.executable, "-m", "grayswan_devserver", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=dict(os.environ)) as run:  # noqa: S603 - our own code
+        try:
+            said = run.stdout.readline() + run.stdout.readline()
+            url = re.search(r"GRAY_SWAN_BASE_URL=(\S+) GRAYSWAN_API_KEY=local-test", said).group(1)
+            assert httpx.get(url).status_code == 404
+        finally:
+            run.terminate()
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "example.com"])  # noqa: S104
+def test_other_addresses_are_refused(capsys, host):
+    assert main(["--host", host, "--port", "0"]) == 1
+    assert "loopback" in capsys.readouterr().err
+
+
+def test_help_names_the_triggers(capsys):
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    assert REFUSAL_TRIGGER in capsys.readouterr().out
+
+
+def test_without_the_extra_the_error_names_it():
+    code = (
+        "import sys; sys.modules['uvicorn'] = None\n"
+        "from grayswan_devserver.__main__ import main; sys.exit(main(['--port', '0']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)  # noqa: S603 - our own code
+    assert done.returncode == 1
+    assert 'pip install "grayswan-integrations[devserver]"' in done.stderr
