@@ -186,7 +186,7 @@ class Story:
     def _ohio(self) -> None:
         self.screen.section(
             "4  A page that gives instructions",
-            "The example of the vendor's documentation for the role data"
+            "After the example in the vendor's documentation of the role data"
             " (docs.grayswan.ai/completions/data-elements): a web page about the weather in Ohio"
             " wants something else from the model.",
         )
@@ -241,7 +241,7 @@ def _cards(
 
 
 def _cited(source: NodeWithScore) -> str:
-    return f"Source: {source.node.node_id} (closeness {source.score or 0:.2f})"
+    return f"Source: {source.node.node_id}, {source.score or 0:.2f}"
 
 
 def _shown(path: Path) -> str:

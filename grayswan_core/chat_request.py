@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from grayswan_core.asking import Ask
 from grayswan_core.errors import InvalidRequestError
+from grayswan_core.separation import separate
 from grayswan_core.stop import normalize_stop
 from grayswan_core.tool_choice import REQUIRED, resolve_tool_choice
 from grayswan_core.wire import ChatRequest, Message, Tool
@@ -72,6 +73,7 @@ def build_ask(
         )
     except ValidationError as error:
         raise InvalidRequestError(_problems(error)) from None
+    request = separate(request)
     return Ask(request, stop, tool_required=choice == REQUIRED, parallel_tool_calls=parallel)
 
 
