@@ -154,7 +154,7 @@ class CygnetClient:
         return response
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections, those in use by other threads too, whose calls then fail."""
         self._http.close()
 
     async def aclose(self) -> None:
@@ -226,8 +226,8 @@ class CygnetClient:
             try:
                 # No context manager here may be an async generator: when a loop ends, it closes
                 # all of them at once, and one cannot be closed while another closes it.
-                with transport.translated():
-                    async with aclosing(await self._asend(call)) as response:
+                with transport.translated(), await self._http.async_client() as client:
+                    async with aclosing(await self._asend(client, call)) as response:
                         async for piece in transport.apieces(response):
                             for item in reader.feed(piece):
                                 yield item
@@ -253,9 +253,9 @@ class CygnetClient:
                 raise _refusal(response, call, transport.read_head(response))
         return response
 
-    async def _asend(self, call: _Call[Any]) -> httpx.Response:
+    async def _asend(self, client: httpx.AsyncClient, call: _Call[Any]) -> httpx.Response:
         """`_send`, async."""
-        response = await transport.asend(await self._http.async_client(), *self._sending(call))
+        response = await transport.asend(client, *self._sending(call))
         if not _is_expected(response, call):
             async with aclosing(response):
                 raise _refusal(response, call, await transport.aread_head(response))

@@ -132,7 +132,9 @@ def excerpt(body: bytes) -> str:
 
 
 def _sentences(*parts: str | None) -> str:
-    return " ".join(f"{part.rstrip('.')}." for part in parts if part)
+    """The parts with an end to each: a full stop where it has none."""
+    said = filter(None, parts)
+    return " ".join(part if part.endswith((".", "!", "?")) else f"{part}." for part in said)
 
 
 def _class_for(status: int, said: str) -> type[APIError]:

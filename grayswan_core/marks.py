@@ -2,14 +2,16 @@ r"""The marks that untrusted text carries through templates: how they are spelt.
 
 A marked text looks like this, so that who reads a log or a trace sees what it is:
 
-    ☴untrusted:k3x9f2a7b1☴ Ohio is sunny today, with a light☴ wind. ☴end:k3x9f2a7b1☴
+    ☴untrusted:k3x9f2a7b1☴ Ohio is sunny today, with a light☴ wind.☴
+    Rain☴ comes tomorrow. ☴end:k3x9f2a7b1☴
 
 There are three marks, and all begin with one character that ordinary text does not have:
 
 * `☴untrusted:ID☴` opens and `☴end:ID☴` closes. The ID is made anew each time, after the text it
   is for, and signed with a key of this process: who wrote the text cannot know it.
-* `☴` alone is a tick, after every seventh word of a line; `☴:` is one at the start of a line. So
-  a piece cut out of the text anywhere still says what it is, and where its lines end.
+* `☴` after a word is a tick: after every seventh word of a line, after its last and, from the
+  second line on, after its first. So a piece cut out of the text anywhere still says what it
+  is, on each line where it begins or ends. Inside long words the tick is `☴:`.
 * `☴=` stands for a `☴` that was in the text itself.
 
 Templates may write the character in other ways: JSON as `\u2634`, HTML as `&#9780;`, a URL as
@@ -23,17 +25,36 @@ import os
 import re
 import secrets
 from base64 import b32encode
-from dataclasses import dataclass
+from collections.abc import Sequence
 from enum import Enum
+from typing import NamedTuple
 
-__all__ = ["WORDS_PER_TICK", "Anchor", "Kind", "anchors", "has_marks", "mark", "plain"]
+__all__ = [
+    "WORDS_PER_TICK",
+    "Anchor",
+    "Kind",
+    "anchors",
+    "few_words",
+    "has_marks",
+    "mark",
+    "plain",
+]
 
 WORDS_PER_TICK = 7
 """Any more words of a marked text than this, cut out anywhere, have a mark among them."""
 
-_CHARACTERS_PER_TICK = 48
+_LETTERS_PER_TICK = 24
+_IDEOGRAPHS_PER_TICK = 12
+
 _LEAD = "\N{TRIGRAM FOR WIND}"
-_LEADS_ESCAPED = r"\\+u2634|&\#9780;|&\#x2634;|%E2%98%B4"
+
+# How JSON (also in JSON), HTML (also escaped twice) and URLs spell the character. Each begins
+# with a character that the rest of it lacks, or lies behind none of its own: so a long run of
+# one of them is looked at once and not once from each of its characters.
+_LEADS_ESCAPED = (
+    r"(?<!\\)\\+u2634|&(?:amp;)*\#0*9780;|&(?:amp;)*\#x0*2634;|%(?:25)*E2%(?:25)*98%(?:25)*B4"
+)
+_ESCAPED_HINTS = ("2634", "9780;", "98%")
 
 _RANDOM_LENGTH = 5
 _SIGNATURE_LENGTH = 5
@@ -41,11 +62,11 @@ _KEY = os.urandom(32)
 
 _PATTERN = r"""
     LEAD(?:
-        (?P<close> end:(?P<closed>ID)LEAD )
-      | (?P<open> untrusted:(?P<opened>ID)LEAD [ ]? )
-      | (?P<literal> = )
+        (?P<close> end COLON (?P<closed>ID) LEAD )
+      | (?P<open> untrusted COLON (?P<opened>ID) LEAD [ ]? )
+      | (?P<literal> = | %3D )
       # A tick, or what is left of another mark when a cut went through it.
-      | (?P<tick> : | (?:untrusted|end):[a-z2-7]*(?:LEAD)? | CUT(?=\s|$) | )
+      | (?P<tick> (?:untrusted|end) COLON [a-z2-7]{0,LENGTH} (?:LEAD)? | COLON | CUT(?=\W|$) | )
     )
 """
 _CUT = "(?:u(?:n(?:t(?:r(?:u(?:s(?:t(?:ed?)?)?)?)?)?)?)?|e(?:nd?)?)"
@@ -55,24 +76,29 @@ class _Patterns:
     """The patterns of the marks, for one set of ways to write the first character."""
 
     def __init__(self, lead: str) -> None:
-        signed = f"[a-z2-7]{{{_RANDOM_LENGTH + _SIGNATURE_LENGTH}}}"
-        verbose = _PATTERN.replace("LEAD", f"(?:{lead})").replace("CUT", _CUT)
-        self.mark = re.compile(verbose.replace("ID", signed), re.IGNORECASE | re.VERBOSE)
-        self.closing_space = re.compile(rf"[ ](?=(?:{lead})end:{signed})", re.IGNORECASE)
-        self.lead = re.compile(lead, re.IGNORECASE)
+        length = _RANDOM_LENGTH + _SIGNATURE_LENGTH
+        spelt = {"LEAD": f"(?:{lead})", "COLON": "(?::|%3A)", "CUT": _CUT, "LENGTH": str(length)}
+        spelt["ID"] = f"[a-z2-7]{{{length}}}"
+        verbose = re.sub("|".join(spelt), lambda found: spelt[found[0]], _PATTERN)
+        self.mark = re.compile(verbose, re.IGNORECASE | re.VERBOSE)
+        self.lead = re.compile(f"({lead})", re.IGNORECASE)
 
 
 # Looking for the bare character alone is many times faster, and nearly always enough.
 _BARE = _Patterns(_LEAD)
 _ANY = _Patterns(f"{_LEAD}|{_LEADS_ESCAPED}")
-_ESCAPED_HINTS = ("2634", "9780;", "%98%")
 
-# Words of one line, as many as go without a tick; and a word too long to be left whole. A tick
-# inside a word must not seem to begin another mark, so none comes before "=", ":", "u" or "e".
-_WORDS = re.compile(rf"(?:\S+[^\S\n]+){{{WORDS_PER_TICK - 1}}}\S+(?=[^\S\n]+\S)")
-_LONG_WORD = re.compile(rf"\S{{{_CHARACTERS_PER_TICK // 2},{_CHARACTERS_PER_TICK}}}(?=[^\s=:ueUE])")
-_TOO_LONG = re.compile(rf"\S{{{_CHARACTERS_PER_TICK + 1}}}")
-_NEXT_LINE = re.compile(r"\n(?=[^\S\n]*\S)")
+# As many words of one line as go without a tick; the first word of a line with more than one.
+_WORDS = re.compile(rf"(?<!\S)\S+(?:[^\S\n]+\S+){{0,{WORDS_PER_TICK - 1}}}")
+_FIRST_WORD = re.compile(r"\n[^\S\n]*\S+(?=[^\S\n]+\S)")
+
+# A word too long to go without, and its parts. Chinese and Japanese put no space between words.
+_IDEOGRAPH = "[\u2e80-\ud7ff\uf900-\ufaff\U00020000-\U0003ffff]"
+_LONG_WORD = re.compile(rf"(?<!\S)(?:\S{{{_LETTERS_PER_TICK + 1},}}|\S*?{_IDEOGRAPH}\S+)")
+_PART = re.compile(
+    rf"{_IDEOGRAPH}{{1,{_IDEOGRAPHS_PER_TICK}}}|(?:(?!{_IDEOGRAPH}).){{1,{_LETTERS_PER_TICK}}}",
+    re.DOTALL,
+)
 
 
 class Kind(Enum):
@@ -84,8 +110,7 @@ class Kind(Enum):
     LITERAL = "literal"
 
 
-@dataclass(frozen=True, slots=True)
-class Anchor:
+class Anchor(NamedTuple):
     """One mark found in a text.
 
     Attributes:
@@ -104,26 +129,31 @@ class Anchor:
 def mark(text: str) -> str:
     """The text with marks that say it is untrusted, wherever it goes from here.
 
-    Marking twice is marking once. Text without a word comes back as it is.
+    Marking twice is marking once, also where the first marking has lost its ends to a cut. Text
+    without a word comes back as it is.
     """
-    if any(anchor.id for anchor in anchors(text)):
+    if _is_marked(text):
         text = plain(text)
     if not text.strip():
         return text
-    escaped = _ANY.lead.sub(r"\g<0>=", text) if has_marks(text) else text
-    ticked = _NEXT_LINE.sub(f"\n{_LEAD}:", _WORDS.sub(rf"\g<0>{_LEAD}", escaped))
-    if _TOO_LONG.search(ticked):
-        ticked = _LONG_WORD.sub(rf"\g<0>{_LEAD}", ticked)
     name = _new_id()
+    ticked = _ticked(text).removesuffix(_LEAD)
     return f"{_LEAD}untrusted:{name}{_LEAD} {ticked} {_LEAD}end:{name}{_LEAD}"
 
 
 def plain(text: str) -> str:
     """The text without any mark, as it was before it was marked."""
-    patterns = _patterns(text)
-    if patterns is None:
-        return text
-    return patterns.mark.sub(_kept, patterns.closing_space.sub("", text))
+    parts: list[str] = []
+    place = 0
+    for anchor in anchors(text):
+        before = text[place : anchor.start]
+        if anchor.kind is Kind.CLOSE:
+            before = before.removesuffix(" ")
+        parts.append(before)
+        if anchor.kind is Kind.LITERAL:
+            parts.append(_without_equals(text[anchor.start : anchor.end]))
+        place = anchor.end
+    return "".join((*parts, text[place:])) if parts else text
 
 
 def has_marks(text: str) -> bool:
@@ -137,6 +167,11 @@ def anchors(text: str) -> list[Anchor]:
     return [_anchor(found) for found in patterns.mark.finditer(text)] if patterns else []
 
 
+def few_words(text: str) -> bool:
+    """Whether a text has no more words than go without a tick."""
+    return len(text.split(maxsplit=WORDS_PER_TICK)) <= WORDS_PER_TICK
+
+
 def _patterns(text: str) -> _Patterns | None:
     """The patterns that find every mark in the text, or None where there is none."""
     if any(hint in text for hint in _ESCAPED_HINTS) and _ANY.lead.search(text):
@@ -145,8 +180,14 @@ def _patterns(text: str) -> _Patterns | None:
 
 
 def _anchor(found: re.Match[str]) -> Anchor:
-    kind = _KINDS.get(found.lastgroup or "", Kind.TICK)
+    kind = _KINDS[found.lastgroup or ""]
     start, end = found.span()
+    if found[0][0] == "\\":
+        # JSON has doubled each backslash of the text as often as it has those of the mark. So of
+        # all that stand here together, the largest power of two that divides their number are
+        # the mark's.
+        count = found[0].lower().index("u")
+        start += count - (count & -count)
     if kind is Kind.TICK or kind is Kind.LITERAL:
         return Anchor(kind, start, end)
     name = (found["opened"] or found["closed"]).lower()
@@ -156,8 +197,49 @@ def _anchor(found: re.Match[str]) -> Anchor:
 _KINDS = {kind.value: kind for kind in Kind}
 
 
-def _kept(found: re.Match[str]) -> str:
-    return found[0][:-1] if found.lastgroup == "literal" else ""
+def _is_marked(text: str) -> bool:
+    """Whether a text was marked before: with a genuine mark, or as a piece of such a text.
+
+    A text that has the character for other reasons has it on its own, or far from each other.
+    """
+    found = anchors(text)
+    if any(anchor.id for anchor in found):
+        return True
+    ticks = [anchor for anchor in found if anchor.kind is not Kind.LITERAL]
+    return bool(ticks) and all(_is_ours(text, tick) for tick in ticks) and _is_dense(text, found)
+
+
+def _is_ours(text: str, anchor: Anchor) -> bool:
+    """Whether a mark is no lone character: it ends a word, or says more than a tick."""
+    lone = _ANY.lead.fullmatch(text, anchor.start, anchor.end)
+    return not lone or bool(text[max(anchor.start - 1, 0) : anchor.start].strip())
+
+
+def _is_dense(text: str, found: Sequence[Anchor]) -> bool:
+    starts = [*(anchor.start for anchor in found), len(text)]
+    ends = [0, *(anchor.end for anchor in found)]
+    return all(few_words(text[end:start]) for end, start in zip(ends, starts, strict=True))
+
+
+def _without_equals(literal: str) -> str:
+    return literal[:-1] if literal.endswith("=") else literal[: -len("%3D")]
+
+
+def _ticked(text: str) -> str:
+    if has_marks(text):
+        text = _ANY.lead.sub(r"\1=", text)
+    text = _LONG_WORD.sub(_ticked_word, text)
+    text = _WORDS.sub(rf"\g<0>{_LEAD}", text)
+    return _FIRST_WORD.sub(rf"\g<0>{_LEAD}", text)
+
+
+def _ticked_word(found: re.Match[str]) -> str:
+    """A long word with ticks in it, but none inside an escaped spelling of the character."""
+    parts = _ANY.lead.split(found[0])
+    return "".join(
+        part if index % 2 else f"{_LEAD}:".join(_PART.findall(part))
+        for index, part in enumerate(parts)
+    )
 
 
 def _new_id() -> str:
@@ -172,4 +254,4 @@ def _signature(random: str) -> str:
 
 def _is_genuine(name: str) -> bool:
     random, signature = name[:_RANDOM_LENGTH], name[_RANDOM_LENGTH:]
-    return bool(name) and hmac.compare_digest(_signature(random), signature)
+    return hmac.compare_digest(_signature(random).encode(), signature.encode())

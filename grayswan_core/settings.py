@@ -106,6 +106,10 @@ class ModelSettings(BaseModel):
 
     _client: tuple[tuple[Any, ...], CygnetClient] | None = PrivateAttr(default=None)
 
+    def model_post_init(self, context: Any, /) -> None:
+        """Let the framework's model do what it does here; pydantic would stop at this mixin."""
+        super().model_post_init(context)
+
     @model_validator(mode="after")
     def _resolve(self) -> Self:
         self.api_key = resolve_api_key(self.api_key)
@@ -181,6 +185,12 @@ class ModelSettings(BaseModel):
         for shared in (self.http_client, self.http_async_client, self._client):
             memo[id(shared)] = shared  # connections are shared by copies, not copied
         return super().__deepcopy__(memo)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy with some settings changed, which are not checked. Connections are shared."""
+        # pydantic's way to do both at once does not pass through `__deepcopy__`.
+        original = self.__deepcopy__() if deep else self
+        return super(ModelSettings, original).model_copy(update=update)
 
     def _ask(
         self, turns: Sequence[Turn], arguments: Mapping[str, Any], *, stream: bool = False

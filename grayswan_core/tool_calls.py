@@ -59,7 +59,8 @@ def parse_arguments(text: str) -> dict[str, Any]:
         ValueError: the text is not a JSON object.
     """
     try:
-        arguments = json.loads(text or "{}")
+        # Models write line breaks into strings as they are; what is meant is plain.
+        arguments = json.loads(text or "{}", strict=False)
     except RecursionError:  # the model wrote brackets without end
         raise ValueError("The arguments are nested too deeply.") from None
     if not isinstance(arguments, dict):

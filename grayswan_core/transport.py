@@ -1,9 +1,9 @@
 """HTTP connections and their life. The only module that imports httpx; import it late.
 
 A pool of connections belongs to one process, and an async one also to one event loop. So there
-is one sync client per process, made once however many threads ask for it, and one async client
-per running loop. A forked child starts with none. Connections are closed when the owner is
-closed or dropped, and when their loop ends.
+is one sync client per process, made once however many threads ask for it, and for each running
+loop a row of async ones. A forked child starts with none. Connections are closed when the owner
+is closed or dropped, and when their loop ends.
 """
 
 from __future__ import annotations
@@ -12,15 +12,21 @@ import asyncio
 import os
 import threading
 import weakref
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import cache
+from heapq import heappop, heappush
 from http.cookiejar import CookieJar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
 
-from grayswan_core.errors import APIConnectionError, APITimeoutError, ResponseError
+from grayswan_core.errors import (
+    APIConnectionError,
+    APITimeoutError,
+    ConfigurationError,
+    ResponseError,
+)
 
 if TYPE_CHECKING:
     import ssl
@@ -38,11 +44,13 @@ __all__ = [
     "translated",
 ]
 
-MAX_CONNECTIONS = 1000
-MAX_IDLE_CONNECTIONS = 100
+MAX_CONNECTIONS = 1024
+CONNECTIONS_PER_CLIENT = 16
 IDLE_SECONDS = 30.0
 
 _HEAD_SIZE = 64 * 1024
+
+_Client = TypeVar("_Client", httpx.Client, httpx.AsyncClient)
 
 
 class HttpClients:
@@ -67,72 +75,100 @@ class HttpClients:
         """Begin with no connections, as after a fork, where those there are are the parent's."""
         self._lock = threading.Lock()
         self._sync: httpx.Client | None = None
-        self._async: dict[asyncio.AbstractEventLoop, _LoopClient] = {}
+        self._close_sync: Callable[[], object] | None = None
+        self._async: dict[asyncio.AbstractEventLoop, _LoopClients] = {}
 
     def sync_client(self) -> httpx.Client:
         """The client for sync calls."""
         if self._given_sync is not None:
-            return self._given_sync
+            return _still_open(self._given_sync)
         with self._lock:
             if self._sync is None:
                 self._sync = _new_client()
-                weakref.finalize(self, self._sync.close)
+                self._close_sync = weakref.finalize(self, self._sync.close)
             return self._sync
 
-    async def async_client(self) -> httpx.AsyncClient:
-        """The client for async calls on the running loop."""
+    async def async_client(self) -> AbstractContextManager[httpx.AsyncClient]:
+        """The client for one async call on the running loop, for as long as the call takes."""
         if self._given_async is not None:
-            return self._given_async
+            return nullcontext(_still_open(self._given_async))
         loop = asyncio.get_running_loop()
-        entry = self._async.get(loop)
-        if entry is None:
-            entry = await _LoopClient.begin()
+        clients = self._async.get(loop)
+        if clients is None or clients.ended:
+            clients = await _LoopClients.begin()
             with self._lock:
                 self._forget_ended_loops()
-                self._async[loop] = entry
-        return entry.client
+                self._async[loop] = clients
+        return clients.one()
 
     def close(self) -> None:
         """Close every connection; a later call opens new ones."""
         with self._lock:
-            sync, self._sync = self._sync, None
-            entries, self._async = self._async, {}
-        if sync is not None:
-            sync.close()
-        for loop, entry in entries.items():
+            close_sync, self._close_sync, self._sync = self._close_sync, None, None
+            rows, self._async = self._async, {}
+        if close_sync is not None:
+            close_sync()  # once called, it lets go of the client
+        for loop, clients in rows.items():
             if not loop.is_closed():
                 with suppress(RuntimeError):  # it has ended since it was asked
-                    loop.call_soon_threadsafe(entry.end_soon)
+                    loop.call_soon_threadsafe(clients.end_soon)
 
     async def aclose(self) -> None:
         """Close every connection; those of the running loop are closed on return."""
         with self._lock:
-            entry = self._async.pop(asyncio.get_running_loop(), None)
-        if entry is not None:
-            await entry.end()
+            clients = self._async.pop(asyncio.get_running_loop(), None)
+        if clients is not None:
+            await clients.end()
         self.close()
 
     def _forget_ended_loops(self) -> None:
-        self._async = {loop: entry for loop, entry in self._async.items() if not loop.is_closed()}
+        self._async = {loop: row for loop, row in self._async.items() if not loop.is_closed()}
 
 
-class _LoopClient:
-    """An async client that is closed when its event loop ends.
+class _LoopClients:
+    """The async clients of one event loop, closed when the loop ends.
+
+    With one client, a burst of calls costs time with its square: at each step httpcore looks at
+    every connection of the pool for every idle one. So calls are spread over a row of clients
+    with few connections each. A call takes the lowest place that is free, so that calls one
+    after the other share one connection.
 
     A loop has no hook for its end but this: `asyncio.run`, and every runner like it, closes the
     async generators that are still open. So one waits at its `yield` until then. A generator
     that is dropped instead is closed by its loop as well.
     """
 
-    def __init__(self, client: httpx.AsyncClient) -> None:
-        self.client = client
-        self._guard = _close_at_end(client)
+    def __init__(self) -> None:
+        self._clients: list[httpx.AsyncClient] = []
+        self._free: list[int] = []  # a heap
+        self._taken = 0
+        self._guard = _close_at_end(self._clients)
 
     @classmethod
-    async def begin(cls) -> _LoopClient:
-        entry = cls(_new_async_client())
-        await anext(entry._guard)
-        return entry
+    async def begin(cls) -> _LoopClients:
+        clients = cls()
+        await anext(clients._guard)
+        return clients
+
+    @property
+    def ended(self) -> bool:
+        """Whether its clients have been closed."""
+        return any(client.is_closed for client in self._clients)
+
+    @contextmanager
+    def one(self) -> Iterator[httpx.AsyncClient]:
+        place = heappop(self._free) if self._free else self._taken
+        self._taken = max(self._taken, place + 1)
+        try:
+            yield self._client_of(place % MAX_CONNECTIONS)
+        finally:
+            heappush(self._free, place)
+
+    def _client_of(self, place: int) -> httpx.AsyncClient:
+        index = place // CONNECTIONS_PER_CLIENT
+        if index == len(self._clients):
+            self._clients.append(_new_async_client())
+        return self._clients[index]
 
     async def end(self) -> None:
         await self._guard.aclose()
@@ -143,11 +179,12 @@ class _LoopClient:
         task.add_done_callback(_ending.discard)
 
 
-async def _close_at_end(client: httpx.AsyncClient) -> AsyncGenerator[None, None]:
+async def _close_at_end(clients: list[httpx.AsyncClient]) -> AsyncGenerator[None, None]:
     try:
         yield
     finally:
-        await client.aclose()
+        for client in clients:
+            await client.aclose()
 
 
 _ending: set[asyncio.Future[None]] = set()
@@ -167,7 +204,8 @@ def send(
 ) -> httpx.Response:
     """Send a POST and give its response, body unread. It is the caller's to close."""
     request = _request(client, url, headers, body, timeout)
-    return client.send(request, stream=True, follow_redirects=False)
+    with _noticing_close(client):
+        return client.send(request, stream=True, follow_redirects=False)
 
 
 async def asend(
@@ -175,7 +213,8 @@ async def asend(
 ) -> httpx.Response:
     """`send`, async."""
     request = _request(client, url, headers, body, timeout)
-    return await client.send(request, stream=True, follow_redirects=False)
+    with _noticing_close(client):
+        return await client.send(request, stream=True, follow_redirects=False)
 
 
 def pieces(response: httpx.Response) -> Iterator[bytes]:
@@ -241,6 +280,25 @@ def translated() -> Iterator[None]:
         # The request on httpx's error has the key among its headers.
         error.request = None  # type: ignore[assignment]
         raise _ours(error) from error
+    except httpx.InvalidURL as error:
+        raise ConfigurationError(f"The base URL cannot be used: {error}") from None
+
+
+@contextmanager
+def _noticing_close(client: httpx.Client | httpx.AsyncClient) -> Iterator[None]:
+    """Another thread may close the client between its being taken and its sending."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not client.is_closed:
+            raise
+        raise APIConnectionError("The client was closed before the request was sent.") from error
+
+
+def _still_open(client: _Client) -> _Client:
+    if client.is_closed:
+        raise ConfigurationError("The httpx client that was passed in has been closed.")
+    return client
 
 
 def _ours(error: httpx.HTTPError) -> APIConnectionError | ResponseError:
@@ -273,17 +331,17 @@ class _NoCookies(CookieJar):
 
 
 def _new_client() -> httpx.Client:
-    return httpx.Client(**_client_options())
+    return httpx.Client(**_client_options(MAX_CONNECTIONS))
 
 
 def _new_async_client() -> httpx.AsyncClient:
-    return httpx.AsyncClient(**_client_options())
+    return httpx.AsyncClient(**_client_options(CONNECTIONS_PER_CLIENT))
 
 
-def _client_options() -> dict[str, Any]:
+def _client_options(connections: int) -> dict[str, Any]:
     limits = httpx.Limits(
-        max_connections=MAX_CONNECTIONS,
-        max_keepalive_connections=MAX_IDLE_CONNECTIONS,
+        max_connections=connections,
+        max_keepalive_connections=connections,
         keepalive_expiry=IDLE_SECONDS,
     )
     return {

@@ -104,7 +104,7 @@ def test_shows_the_code_and_what_it_says(told, code, answer):
 
 
 def test_names_the_sources_of_the_answer(told):
-    sources = re.findall(r"^  > Source: (\S+)", told.stdout, re.MULTILINE)
+    sources = re.findall(r"^  > Source: (\S+),", told.stdout, re.MULTILINE)
     assert sources == ["whooper-swan.md", "tundra-swan.md"]
 
 

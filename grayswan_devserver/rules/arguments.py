@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["fill"]
 
 _ABSENT: Final = object()
-_DEEPEST: Final = 8
+_DEEPEST: Final = 12
 _TRUE: Final = frozenset({"true", "yes", "on", "1", "enabled"})
 _FALSE: Final = frozenset({"false", "no", "off", "0", "disabled"})
 
@@ -76,6 +76,12 @@ class _Filler:
         self._evidence.used = before
         return self._least(name, schema, depth) if must else _ABSENT
 
+    def pair(self, name: str, schema: Any, depth: int) -> Any:
+        """The whole text as one value: read as what the schema asks for, or as a string."""
+        value = self.value(name, schema, depth, must=True)
+        spoken_of = bool(self._evidence.used) or isinstance(value, str)
+        return value if spoken_of and self._schemas.conforms(value, schema) else _ABSENT
+
     def _more(self, flat: Schema, depth: int) -> dict[str, Any]:
         """Keys that the schema does not list but asks for, or takes in any number."""
         known, rest = flat.get("properties", {}), flat.get("additionalProperties", True)
@@ -86,12 +92,8 @@ class _Filler:
         }
         if not known and isinstance(rest, dict):
             for name, text in self._evidence.pairs().items():
-                value = _Filler(self._schemas, Evidence(text, text))._found(  # noqa: SLF001
-                    name, rest, depth + 1, must=True
-                )
-                if self._schemas.conforms(text, rest):
-                    more[name] = text
-                elif value is not _ABSENT and self._schemas.conforms(value, rest):
+                value = _Filler(self._schemas, Evidence(text, text)).pair(name, rest, depth + 1)
+                if value is not _ABSENT:
                     more[name] = value
         while len(known) + len(more) < flat.get("minProperties", 0) and not known:
             more[f"key{len(more) + 1}"] = self._least("", rest, depth + 1)
@@ -116,10 +118,10 @@ class _Filler:
     def _found(self, name: str, schema: Any, depth: int, *, must: bool) -> Any:
         """What the text says of a property; `_ABSENT` if nothing."""
         flat = self._schemas.flat(schema)
-        if depth > _DEEPEST:
-            return _ABSENT
         if "const" in flat:
             return flat["const"]
+        if depth > _DEEPEST:
+            return _ABSENT
         if "enum" in flat:
             return self._listed(name, flat)
         if "anyOf" in flat or "oneOf" in flat:

@@ -28,7 +28,7 @@ def find_strings(name: str, evidence: Evidence, *, must: bool) -> list[str]:
         evidence.used.append(listed.span())
         parts = _SEPARATOR.split(listed.group(1).strip(" []"))
         return [part.strip(" \"'") for part in parts if part.strip(" \"'")]
-    quoted = list(iter(evidence.quoted, None))
+    quoted = evidence.all_quoted()
     return quoted or (evidence.names() if must else [])
 
 

@@ -69,7 +69,8 @@ def answer_from_sources(conversation: Conversation) -> Answer | None:
     if conversation.data:
         return Answer(quote(question.text, conversation.data) or NOT_FOUND)
     if question.context:
-        found = quote(question.text, [question.context])
+        earlier = [question.existing_answer] if question.existing_answer else []
+        found = quote(question.text, [*earlier, question.context])
         return Answer(found or question.existing_answer or NOT_FOUND)
     if _carries_context(conversation.system_text):
         found = quote(question.text, [conversation.system_text])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from grayswan_devserver.answers import Answer, play
 from grayswan_devserver.rules.conversation import Conversation
+from grayswan_devserver.rules.demands import call_demanded_tool
 from grayswan_devserver.rules.documents import answer_from_sources
 from grayswan_devserver.rules.json_answers import answer_in_json
 from grayswan_devserver.rules.memory import answer_from_memory
@@ -24,6 +25,12 @@ from grayswan_devserver.rules.text_protocols import (
     answer_ranking,
     answer_rephrased,
     answer_yes_no,
+)
+from grayswan_devserver.rules.text_scores import (
+    answer_permutation,
+    answer_result,
+    answer_score,
+    answer_sub_questions,
 )
 from grayswan_devserver.rules.tools import call_named_tool, call_wanted_tools
 
@@ -54,6 +61,7 @@ def _first_answer(skills: tuple[Skill, ...], conversation: Conversation) -> Answ
 SKILLS: tuple[Skill, ...] = (
     refuse,
     call_named_tool,
+    call_demanded_tool,
     call_wanted_tools,
     react_with(lambda conversation: _first_answer(_PLAIN_SKILLS, conversation)),
     answer_choice,
@@ -61,6 +69,10 @@ SKILLS: tuple[Skill, ...] = (
     answer_ranking,
     answer_keywords,
     answer_rephrased,
+    answer_permutation,
+    answer_score,
+    answer_result,
+    answer_sub_questions,
     answer_in_json,
     *_PLAIN_SKILLS,
 )

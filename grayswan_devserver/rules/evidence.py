@@ -1,14 +1,16 @@
 """What a text says about the arguments of a call.
 
-Each finding is used once, so that two numbers in a text go to two properties, in order.
+Each finding is used once, so that two numbers in a text go to two properties, in order. A text
+is read up to its first `LONGEST` characters, which keeps the reading quick whatever it holds.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from grayswan_devserver.rules.names import proper_names
 from grayswan_devserver.rules.text import name_words
@@ -16,8 +18,11 @@ from grayswan_devserver.rules.text import name_words
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["Evidence", "Number", "Span"]
+__all__ = ["LONGEST", "Evidence", "Number", "Span"]
 
+LONGEST: Final = 4000
+
+_T = TypeVar("_T")
 Number = int | float
 Span = tuple[int, int]
 
@@ -38,9 +43,11 @@ _VALUE_END = r"\s*(?:[,;\n)\]}]|[.!?](?:\s|$)|$|\s(?:and\s+)?\w+\s*[=:])"
 _LABELLED = rf"[\"'`*]*\s*[=:]\s*(?:{_IN_QUOTES}|([^,;\n)\]}}]+?)(?={_VALUE_END}))"
 _SPOKEN = (
     r"\s+(?:is|are|was|of|to|as|named|called|should be|will be)\s+(?:(?:set to|exactly)\s+)?"
-    rf"(?:{_IN_QUOTES}|([^,;.!?\n]+?)(?=\s+(?:and|with)\s|[,;!?\n]|\.(?:\s|$)|$))"
+    rf"(?:{_IN_QUOTES}|((?:[^,;.!?\n]|\.(?=\S))+?)(?=\s+(?:and|with)\s|[,;!?\n]|\.(?:\s|$)|$))"
 )
 _NEGATION = "no|not|without|never|don't|disable|disabled|skip|exclude"
+_LONGEST_NUMBER = 20
+_NEAR = 20
 _SHORT_LABEL = 3
 _PAIR = re.compile(
     r"[\"']?([A-Za-z_]\w*)[\"']?\s*[=:]\s*(?:\"([^\"\n]*)\"|'([^'\n]*)'|([^,;\n}]+))"
@@ -57,6 +64,9 @@ class Evidence:
     text: str
     fallback: str = ""
     used: list[Span] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.text = self.text[:LONGEST]
 
     def labelled(self, name: str) -> str | None:
         """The value after the property's name: `name=value`, `name: value`, `name is value`."""
@@ -87,23 +97,19 @@ class Evidence:
 
     def number(self, *, whole: bool) -> Number | None:
         """The next unused number, a whole one if asked for."""
-        for span, number in self._numbers:
-            if self._is_free(span) and (not whole or number == int(number)):
-                self.used.append(span)
-                return int(number) if whole else number
-        return None
+        return next(self._take_numbers(whole=whole), None)
 
     def numbers(self, *, whole: bool) -> list[Number]:
         """All unused numbers."""
-        return list(iter(lambda: self.number(whole=whole), None))
+        return list(self._take_numbers(whole=whole))
 
     def quoted(self) -> str | None:
         """The next unused text in quotation marks."""
-        for found in _QUOTED.finditer(self.text):
-            if self._is_free(found.span()):
-                self.used.append(found.span())
-                return next(group for group in found.groups() if group is not None)
-        return None
+        return next(self._take(self._quotations), None)
+
+    def all_quoted(self) -> list[str]:
+        """All unused texts in quotation marks."""
+        return list(self._take(self._quotations))
 
     def name(self, *, avoid: str = "") -> str | None:
         """The next unused proper name, not one after a word that `avoid` matches."""
@@ -118,7 +124,7 @@ class Evidence:
 
     def names(self) -> list[str]:
         """All unused proper names."""
-        return list(iter(self.name, None))
+        return list(self._take(self._names))
 
     def match(self, pattern: re.Pattern[str]) -> str | None:
         """The next unused part of the text that a pattern finds; its group 1 if it has one."""
@@ -146,9 +152,29 @@ class Evidence:
             for found in _PAIR.finditer(self.text)
         }
 
+    def _take(self, candidates: Iterable[tuple[Span, _T]]) -> Iterator[_T]:
+        """Those of the candidates that are not used yet; each is, once it is taken."""
+        for span, value in candidates:
+            if self._is_free(span):
+                self.used.append(span)
+                yield value
+
+    def _take_numbers(self, *, whole: bool) -> Iterator[Number]:
+        numbers = (item for item in self._numbers if not whole or item[1] == int(item[1]))
+        return (int(number) if whole else number for number in self._take(numbers))
+
+    @cached_property
+    def _quotations(self) -> list[tuple[Span, str]]:
+        return [
+            (found.span(), next(group for group in found.groups() if group is not None))
+            for found in _QUOTED.finditer(self.text)
+        ]
+
     @cached_property
     def _numbers(self) -> list[tuple[Span, Number]]:
-        return [(found.span(), _number(found.group())) for found in _NUMBER.finditer(self.text)]
+        found = (match for match in _NUMBER.finditer(self.text) if len(match[0]) <= _LONGEST_NUMBER)
+        numbers = [(match.span(), _number(match[0])) for match in found]
+        return [(span, number) for span, number in numbers if math.isfinite(number)]
 
     @cached_property
     def _names(self) -> list[tuple[Span, str]]:

@@ -16,7 +16,7 @@ _CJK = "\u3005\u3007\u30fb\u30fc\u3040-\u30fa\u3400-\u4dbf\u4e00-\u9fff\uac00-\u
 _CAPITALISED = r"[A-Z\u00c0-\u00de\u0391-\u03a9\u0410-\u042f][\w'\u2019&-]*"
 _PARTICLE = r"(?:de|of|the|van|von|la|da|del|di|and the)"
 _PHRASE = rf"{_CAPITALISED}(?:\.?[ \t]+(?:{_PARTICLE}[ \t]+)?{_CAPITALISED})*"
-_REGION = rf"(?:,[ \t]*(?:[A-Z]{{2}}\b|{_CAPITALISED}(?!\s*,|\s+(?:and|or)\b)))?"
+_REGION = rf"(?:,[ \t]*(?:[A-Z]{{2}}\b|{_CAPITALISED}(?![\w'\u2019&-])(?!\s*,|\s+(?:and|or)\b)))?"
 
 PLACE = rf"{_PHRASE}{_REGION}"
 """A pattern for a place: `Paris`, `San Francisco, CA`, `Rio de Janeiro, Brazil`."""
@@ -42,18 +42,19 @@ _POLITE = frozenset(
 # Words that are capitalised because a sentence or a command begins with them.
 _NO_NAMES = vocabulary(
     """
-    a about add after all also an and any are as ask at be before book build buy but by
-    calculate call can change check compare compute convert could count create define
-    delete describe did divide do does draft draw each every execute explain extract fetch
-    fill find first for form from generate get give given greet had has have hello help
-    her here hey hi his how i i'd i'll i'm i've if in insert into invoke is it it's its
-    json just let let's list look lookup make may me multiply my name new next no not now
-    of ok okay on one open or our please plot post produce provide put query read record
-    remember remove rename respond return run save say schedule search see send set she
-    should show sort start stop store subtract such sum summarize summarise take tell
-    thank thanks that the their then there these they this those to today tomorrow tool
-    translate try turn update use using was we weather were what what's when where which
-    while who who's why will with would write yes yesterday you your
+    a about add after all also an and any are as ask at be before book build but buy by
+    calculate call can change check choose compare compute contact convert could count
+    create define delete describe did divide do does draft draw each email every execute
+    explain extract fetch fill find first for form from generate get give given greet had
+    has have hello help her here hey hi his how i i'd i'll i'm i've if in insert into
+    introduce invite invoke is it it's its json just let let's list look lookup mail make
+    may me meet message multiply my name new next no not now of ok okay on one open or
+    order our pay phone pick play please plot post produce provide put query read record
+    remember remind remove rename respond return run save say schedule search see send set
+    she should show sort start stop store subtract such sum summarise summarize take tell
+    text thank thanks that the their then there these they this those to today tomorrow
+    tool translate try turn update use using visit was we weather welcome were what what's
+    when where which while who who's why will with would write yes yesterday you your
     """
 )
 

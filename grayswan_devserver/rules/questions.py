@@ -3,7 +3,8 @@
 Prompt templates of retrieval put the passages into the user message. What is understood:
 
 * `Query:`, `Question:` or `User question:` before the question (the last of them counts);
-* `The original query is as follows: ...`, with `... an existing answer: ...` (refine prompts);
+* `The original query is as follows: ...` and `existing answer: ...` or `Original Answer: ...`
+  (refine prompts);
 * passages between two lines of dashes, or after `Context:`, or in `<context>` tags;
 * "Write a summary of the following", then the text;
 * else, in a text of several lines, a last or first line that ends with a question mark.
@@ -17,20 +18,23 @@ from dataclasses import dataclass
 __all__ = ["Question", "part"]
 
 _LABEL = re.compile(
-    r"^\s*(?:the )?(?:original )?(?:user )?(?:query|question)(?: is as follows)?\s*:[ \t]*(.+)$",
+    r"^[ \t]*(?:the )?(?:original )?(?:user )?(?:query|question)(?: is as follows)?\s*:[ \t]*(.+)$",
     re.IGNORECASE | re.MULTILINE,
 )
-_EXISTING = re.compile(r"existing answer\s*:\s*(.+?)\n(?=We have|[^\n]*\n-{5,})", re.DOTALL)
+_EXISTING = re.compile(
+    r"(?:existing answer|^Original Answer)\s*:[ \t]*(.+?)\n(?=We have|New Answer)",
+    re.DOTALL | re.MULTILINE,
+)
 _SUMMARY = re.compile(
-    r"\W*(?:please\s+)?(?:write|give|make)?(?:\s+\w+){0,2}?\s*summar(?:y|i[sz]e)\b[^\n]*?"
+    r"(?:please\s+)?(?:write|give|make)?(?:\s+\w+){0,2}?\s*summar(?:y|i[sz]e)\b[^\n]*?"
     r"(?:\n\s*\n|:|\n)(.+?)(?:SUMMARY:[\s\"]*)?\Z",
     re.IGNORECASE | re.DOTALL,
 )
-_DASHES = re.compile(r"^\s*-{5,}\s*$", re.MULTILINE)
+_DASHES = re.compile(r"^[ \t]*-{5,}[ \t]*$", re.MULTILINE)
 _CONTEXT = re.compile(
     r"<context>(.*?)</context>"
-    r"|^\s*(?:context|documents?|passages?|text|source)\s*:\s*"
-    r"(.*?)(?=^\s*(?:answer|question|query|user question)\s*:|\Z)",
+    r"|^[ \t]*(?:(?:new )?context|documents?|passages?|text|source)\s*:\s*"
+    r"(.*?)(?=^[ \t]*(?:answer|question|query|user question)\s*:|\Z)",
     re.IGNORECASE | re.MULTILINE | re.DOTALL,
 )
 
@@ -46,7 +50,7 @@ class Question:
 
 def part(message: str) -> Question:
     """Part a user message."""
-    summary = _SUMMARY.match(message)
+    summary = _SUMMARY.match(message.lstrip())
     if summary:
         return Question("Summarize this.", summary.group(1).strip())
     labels = _LABEL.findall(message)

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 __all__ = ["answer_anything", "answer_arithmetic", "answer_echo", "answer_small_talk"]
 
 _ECHO = re.compile(
-    r"^\W*(?:please\s+)?(?:repeat|echo|say)\b(?:\s+(?:after me|back|exactly|this|the following|"
-    r"the (?:words?|text|phrase|sentence)))*(?:\s+exactly)?\s*[:,]?\s*(.+)$",
+    r"^\W*(?:please\s+)?(?:repeat|echo|say)\b(?:\s+(?:after me|back|exactly|this|"
+    r"the following(?: words?| text| phrase| sentence)?|the (?:words?|text|phrase|sentence)))*"
+    r"(?:\s+exactly)?\s*[:,]?\s*(.+)$",
     re.IGNORECASE | re.DOTALL,
 )
 _ECHO_ALWAYS = re.compile(

@@ -31,19 +31,14 @@ _CHOICES = re.compile(r"choices (?:are given below|above)", re.IGNORECASE)
 _CHOICE = re.compile(r"^\((\d+)\)\s*(.*?)(?=^\(\d+\)|^-{5,}|\Z)", re.MULTILINE | re.DOTALL)
 _CHOICE_QUESTION = re.compile(r"relevant to the\s+question: '(.*?)'\s*$", re.MULTILINE | re.DOTALL)
 _YES_NO = re.compile(r"\bYES\b.{0,12}\bNO\b")
-_STATEMENT = re.compile(
-    r"^(?:Information|Query and Response):\s*(?P<said>.*?)^Context:\s*(?P<context>.*?)^Answer:",
-    re.MULTILINE | re.DOTALL,
-)
-_REFINED = re.compile(
-    r":\s*(?P<said>.*?)\n.*?^-{5,}$(?P<context>.*?)^-{5,}$", re.MULTILINE | re.DOTALL
-)
+_STATEMENT = re.compile(r"^(?:Information|Query and Response):", re.MULTILINE)
+_RULE = re.compile(r"-{5,}")
 _RANKING = re.compile(r"^Doc: \d+, Relevance: \d+", re.MULTILINE)
 _DOCUMENT = re.compile(
     r"^Document (\d+):\s*\n(.*?)(?=^Document \d+:|^Question:|\Z)", re.MULTILINE | re.DOTALL
 )
 _RANKING_QUESTION = re.compile(r"^Question:\s*(.*?)\s*\nAnswer:", re.MULTILINE)
-_KEYWORDS = re.compile(r"-{5,}\n?(.*?)\n?-{5,}.*'KEYWORDS: <keywords>'", re.DOTALL)
+_KEYWORDS = "'KEYWORDS: <keywords>'"
 _HOW_MANY = re.compile(r"\b(?:up to|no more than) (\d+)\b")
 _FOLLOW_UP = re.compile(
     r"(?:<Follow Up Message>|Follow[ -]Up (?:Input|Question|Message):)\s*(.+?)\s*"
@@ -79,13 +74,22 @@ def answer_yes_no(conversation: Conversation) -> Answer | None:
     text = conversation.user_text
     if not _YES_NO.search(text):
         return None
-    blocks = list(_STATEMENT.finditer(text))
-    block = blocks[-1] if blocks else _REFINED.search(text)
-    if block is None:
-        return None
-    said, there = content_words(block["said"]), content_words(block["context"])
-    supported = bool(said) and len(said & there) >= _SUPPORTED * len(said)
+    said, context = _statement_and_context(text)
+    supported = bool(said) and len(said & context) >= _SUPPORTED * len(said)
     return Answer("YES" if supported else "NO")
+
+
+def _statement_and_context(text: str) -> tuple[set[str], set[str]]:
+    """The words of the last statement, after any examples, and of the context it is put to."""
+    starts = [found.end() for found in _STATEMENT.finditer(text)]
+    if starts:
+        said, _, context = text[starts[-1] :].partition("\nContext:")
+        return content_words(said), content_words(context.rpartition("\nAnswer:")[0])
+    # The form that refines an earlier answer: the statement ends the first paragraph's sentence,
+    # the context stands between two rules.
+    parts = _RULE.split(text)
+    said = parts[0].partition(":")[2].partition("We have provided")[0]
+    return content_words(said), content_words(parts[1] if len(parts) > 1 else "")
 
 
 def answer_ranking(conversation: Conversation) -> Answer | None:
@@ -106,11 +110,11 @@ def answer_ranking(conversation: Conversation) -> Answer | None:
 
 def answer_keywords(conversation: Conversation) -> Answer | None:
     """List the words of a text that carry meaning, the most frequent first."""
-    found = _KEYWORDS.search(conversation.user_text)
-    if found is None:
+    parts = _RULE.split(conversation.user_text)
+    if len(parts) <= 1 or _KEYWORDS not in conversation.user_text:
         return None
     most = _HOW_MANY.search(conversation.user_text)
-    said = words(found.group(1))
+    said = words(parts[1])
     candidates = [word for word in dict.fromkeys(said) if content_words(word)]
     candidates.sort(key=lambda word: -said.count(word))
     return Answer("KEYWORDS: " + ", ".join(candidates[: int(most.group(1)) if most else 10]))

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 
 from grayswan_devserver.answers import Answer, Call
 from grayswan_devserver.rules.arguments import fill
+from grayswan_devserver.rules.evidence import LONGEST
 from grayswan_devserver.rules.names import PLACE
 from grayswan_devserver.rules.results import tell
 from grayswan_devserver.rules.text import content_words, name_words, stem, vocabulary
@@ -43,7 +44,7 @@ _GENERIC = frozenset(
         "get fetch tool function my the a an do run call use perform make of for to"
     )
 )
-_STEP = re.compile(r"[,;.]?\s+(?:and\s+)?(?:then|after that|afterwards)\b[,\s]*|;\s*")
+_STEP = re.compile(r"(?<!\s)[,;.]?\s+(?:and\s+)?(?:then|after that|afterwards)\b[,\s]*|;\s*")
 _USE = re.compile(
     r"\bus(?:e|ing)\s+(?:the|a|your|this)\s+(?:\w+\s+)?(?:tool|function)s?\b", re.IGNORECASE
 )
@@ -154,14 +155,14 @@ def _several(tool: FunctionDefinition, text: str) -> list[str]:
     properties = tool.parameters.get("properties", {})
     required = tool.parameters.get("required", list(properties))
     single = [name for name in required if properties.get(name, {}).get("type") == "string"]
-    listed = _SEVERAL.search(text)
+    listed = _SEVERAL.search(text[:LONGEST])
     if listed is None or len(single) != 1 or len(required) != 1:
         return [text]
-    # "Paris, France and London" lists two places, "Paris, London and Rome" cannot be told apart
-    # from it: a comma counts as part of a name unless there are two of them.
-    first, last = listed.group(2), listed.group(3)
+    # "Paris, France and London" cannot be told apart from "Paris, Lyon and London": a comma
+    # separates, but for the two letters of a state.
+    places = [*re.split(r",\s*(?![A-Z]{2}\b)", listed.group(2)), listed.group(3)]
     before, after = text[: listed.start()], text[listed.end() :]
-    return [f"{before}{listed.group(1)}{place}{after}" for place in [first, last]]
+    return [f"{before}{listed.group(1)}{place}{after}" for place in places]
 
 
 def _with_result(clause: str, result: str) -> str:

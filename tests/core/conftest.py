@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import pickle
+import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
+import httpx
 import pytest
 from hypothesis import settings
 
@@ -80,3 +84,66 @@ def sleeps(monkeypatch):
 def stream_file():
     """Reads a stream on file; `\\n` there is `\\n` on the wire."""
     return lambda name: (HERE / "streams" / f"{name}.txt").read_bytes()
+
+
+@pytest.fixture
+def said_by():
+    """Everything an error says, and every error behind it: texts, attributes, pickles."""
+
+    def texts(value, seen):
+        if id(value) in seen:
+            return
+        seen[id(value)] = value
+        yield repr(value)
+        yield str(value)
+        if isinstance(value, BaseException):
+            with suppress(Exception):  # not every foreign error can be pickled
+                yield repr(pickle.dumps(value))
+            inner = [value.__cause__, value.__context__, value.args, vars(value)]
+        elif isinstance(value, dict):
+            inner = [*value, *value.values()]
+        elif isinstance(value, (list, tuple, set)):
+            inner = value
+        elif isinstance(value, httpx.Headers):  # their repr hides what they hold
+            inner = [value.raw]
+        else:
+            inner = [vars(value)] if hasattr(value, "__dict__") else []
+        for each in inner:
+            yield from texts(each, seen)
+
+    return lambda error: "\n".join(texts(error, {}))
+
+
+@pytest.fixture
+def run_strictly(server):
+    """Runs a program in a Python where every warning is an error, left-over sockets included.
+
+    The program knows `config` and `request`, of a client of the server. Whatever it says on
+    stderr is a failure.
+    """
+
+    def run(program):
+        finished = subprocess.run(  # noqa: S603 - the programs stand in the tests
+            [sys.executable, "-X", "dev", "-W", "error", "-c", _PREAMBLE + program, server.url],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        # The debugging event loop remarks on steps that a loaded machine makes slow.
+        remarks = [
+            line for line in finished.stderr.splitlines() if not line.startswith("Executing <")
+        ]
+        assert [] == remarks
+        assert 0 == finished.returncode
+        return finished.stdout
+
+    return run
+
+
+_PREAMBLE = """
+import asyncio, gc, os, sys
+from grayswan_core import *
+config = ClientConfig.resolve(api_key="gs-test-key", base_url=sys.argv[1], max_retries=0)
+request = ChatRequest(model="cygnet", messages=[Message(role="user", content="Hello")])
+"""

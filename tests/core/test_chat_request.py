@@ -42,6 +42,14 @@ def test_tools_are_sent_and_an_empty_list_is_none():
     assert ask(tools=[]).request.tools is None
 
 
+@pytest.mark.parametrize(
+    "tool", ["weather", None, {}, {"function": "weather"}, {"name": "weather"}]
+)
+def test_what_is_no_tool_is_refused(tool):
+    with pytest.raises(InvalidRequestError, match="A tool is"):
+        ask(tools=[tool])
+
+
 def test_a_tool_may_be_named():
     request = ask(tools=[WEATHER], tool_choice="weather").request
     assert "weather" == request.tool_choice.function.name

@@ -318,8 +318,20 @@ def test_a_stop_leaves_null_content_null():
 # --- any stream at all
 
 _names = st.sampled_from(
-    ["plain", "crlf", "cr", "keep_alives", "nulls", "interleaved_tool_calls", "two_answers"]
-    + ["cut_in_an_event", "error_service", "error_html", "bad_utf8", "usage_without_choices"]
+    [
+        "plain",
+        "crlf",
+        "cr",
+        "keep_alives",
+        "nulls",
+        "interleaved_tool_calls",
+        "two_answers",
+        "cut_in_an_event",
+        "error_service",
+        "error_html",
+        "bad_utf8",
+        "usage_without_choices",
+    ]
 )
 _places = st.lists(st.integers(min_value=0, max_value=5000), max_size=20)
 
@@ -347,8 +359,24 @@ _json = st.recursive(
         st.lists(inner, max_size=3)
         | st.dictionaries(
             st.sampled_from(
-                ["choices", "delta", "content", "tool_calls", "function", "index", "usage", "error"]
-                + ["detail", "message", "msg", "loc", "code", "id", "finish_reason", "x"]
+                [
+                    "choices",
+                    "delta",
+                    "content",
+                    "tool_calls",
+                    "function",
+                    "index",
+                    "usage",
+                    "error",
+                    "detail",
+                    "message",
+                    "msg",
+                    "loc",
+                    "code",
+                    "id",
+                    "finish_reason",
+                    "x",
+                ]
             ),
             inner,
             max_size=4,

@@ -47,8 +47,7 @@ def test_an_empty_key_given_does_not_fall_back_to_the_environment(monkeypatch):
 def test_a_key_that_cannot_be_one_is_refused_without_being_shown(key):
     with pytest.raises(ConfigurationError) as caught:
         ClientConfig.resolve(api_key=key)
-    shown = "".join(traceback.format_exception(caught.value)) + repr(caught.value)
-    assert "abc" not in shown.replace('"abc', "").replace("api_key=key", "")
+    assert "abc" not in "".join(traceback.format_exception(caught.value))
 
 
 @given(st.text(max_size=20))
@@ -229,8 +228,15 @@ def test_further_headers_are_kept_in_lower_case_and_without_space_around():
 
 @pytest.mark.parametrize(
     "name",
-    ["Authorization", "accept", "Accept-Encoding", "content-type", "Content-Length"]
-    + ["Transfer-Encoding", "Connection"],
+    [
+        "Authorization",
+        "accept",
+        "Accept-Encoding",
+        "content-type",
+        "Content-Length",
+        "Transfer-Encoding",
+        "Connection",
+    ],
 )
 def test_a_header_of_the_clients_own_is_refused(name):
     with pytest.raises(ConfigurationError, match="set by the client itself"):
@@ -239,8 +245,17 @@ def test_a_header_of_the_clients_own_is_refused(name):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("", "x"), ("x y", "x"), ("x:", "x"), ("xé", "x"), ("x\n", "x"), ("x", "hide\r\ny: z")]
-    + [("x", "hideé"), ("x", "hide\x00"), ("x", "hide\x7f")],
+    [
+        ("", "x"),
+        ("x y", "x"),
+        ("x:", "x"),
+        ("xé", "x"),
+        ("x\n", "x"),
+        ("x", "hide\r\ny: z"),
+        ("x", "hideé"),
+        ("x", "hide\x00"),
+        ("x", "hide\x7f"),
+    ],
 )
 def test_a_header_that_cannot_be_one_is_refused_and_its_value_not_shown(name, value):
     with pytest.raises(ConfigurationError, match="no header may have") as caught:

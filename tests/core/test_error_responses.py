@@ -76,7 +76,7 @@ def test_each_status_has_its_class(status, kind):
             FASTAPI,
             "The service answered 400. body.messages.0.role: bad role; body.model: field required.",
         ),
-        (b'{"error": {"message": "No!", "type": "x"}}', "The service answered 400. No!."),
+        (b'{"error": {"message": "No!", "type": "x"}}', "The service answered 400. No!"),
         (b'{"error": "No"}', "The service answered 400. No."),
         (b'{"detail": "No"}', "The service answered 400. No."),
         (b'{"detail": {"msg": "No", "loc": ["a"]}}', "The service answered 400. a: No."),

@@ -73,9 +73,15 @@ def test_an_assistant_carries_the_calls_it_made():
 
 
 @pytest.mark.parametrize("speaker", ["system", "user", "data"])
-def test_nobody_else_makes_calls_or_answers_them(speaker):
-    turn = Turn(speaker, "x", tool_calls=(CALL,), tool_call_id="call_1")
+def test_nobody_else_answers_a_call(speaker):
+    turn = Turn(speaker, "x", tool_call_id="call_1")
     assert [Message(role=speaker, content="x")] == assign_roles([turn])
+
+
+@pytest.mark.parametrize("speaker", ["system", "user", "data", "tool", "function"])
+def test_nobody_else_makes_calls(speaker):
+    with pytest.raises(UnsupportedContentError, match="Only an assistant"):
+        assign_roles([Turn(speaker, "x", tool_calls=(CALL,), tool_call_id="call_1")])
 
 
 def test_there_is_something_to_send():

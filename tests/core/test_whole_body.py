@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -100,10 +101,7 @@ def test_a_plain_answer_has_no_parts_worth_keeping():
     assert (False, False, False) == (body.done, body.started, body.finished)
 
 
-@given(st.binary(max_size=60))
-def test_any_body_is_an_answer_or_an_api_error(body):
-    for kind in (ChatResponse, ModerationResponse):
-        try:
-            read(body, kind=kind)
-        except APIError as error:
-            assert error.message  # noqa: PT017 - both ends are fine
+@given(st.binary(max_size=60), st.sampled_from([ChatResponse, ModerationResponse]))
+def test_any_body_is_an_answer_or_an_api_error(body, kind):
+    with suppress(APIError):
+        assert isinstance(read(body, kind=kind), kind)

@@ -22,6 +22,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from typing_extensions import Self
+
 # Nothing here waits this long unless a test fails; it only keeps a failing test from hanging.
 PATIENCE = 30.0
 
@@ -172,7 +174,7 @@ class WireServer:
         for thread in self._threads:
             thread.join(PATIENCE)
 
-    def __enter__(self) -> WireServer:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

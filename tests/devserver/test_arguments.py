@@ -1,14 +1,15 @@
-import datetime
-import decimal
+import datetime as dt
 import enum
 import json
 import uuid
-from typing import Annotated, Literal, Optional, Union
+from functools import reduce
+from operator import or_
+from typing import Annotated, Literal
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pydantic import AnyUrl, BaseModel, ConfigDict, Field, IPvAnyAddress, TypeAdapter, create_model
+from pydantic import AnyUrl, BaseModel, ConfigDict, Field, TypeAdapter, create_model
 
 from grayswan_devserver.rules.arguments import fill
 from grayswan_devserver.rules.schemas import Schemas
@@ -94,7 +95,7 @@ class _Owner(BaseModel):
 class _Tree(BaseModel):
     value: int
     children: list["_Tree"] = Field(min_length=0)
-    parent: Optional["_Tree"] = None
+    parent: "_Tree | None" = None
 
 
 def test_the_alternative_that_is_mentioned():
@@ -121,7 +122,7 @@ class _Colour(enum.Enum):
 
 def _model(types, *, optional=()):
     fields = {
-        name: (Optional[kind], None) if name in optional else (kind, ...)
+        name: (kind | None, None) if name in optional else (kind, ...)
         for name, kind in types.items()
     }
     return create_model("Made", __config__=ConfigDict(extra="forbid"), **fields)
@@ -135,23 +136,21 @@ LEAVES = st.sampled_from(
         int,
         float,
         bool,
-        datetime.date,
-        datetime.datetime,
-        datetime.time,
+        dt.date,
+        dt.datetime,
+        dt.time,
         uuid.UUID,
         AnyUrl,
-        decimal.Decimal,
         _Colour,
         _Cat,
         _Owner,
         Literal["a", "b"],
-        Literal[1, "x", None],
+        Literal[1, "x"],
         Annotated[int, Field(ge=10, lt=20)],
         Annotated[int, Field(gt=-5, multiple_of=3)],
         Annotated[float, Field(gt=0, lt=1)],
         Annotated[str, Field(min_length=3, max_length=5)],
         dict[str, int],
-        IPvAnyAddress,
         tuple[int, str],
     ]
 )
@@ -160,8 +159,8 @@ TYPES = st.recursive(
     lambda inner: st.one_of(
         inner.map(lambda kind: list[kind]),
         inner.map(lambda kind: Annotated[list[kind], Field(min_length=1, max_length=3)]),
-        inner.map(lambda kind: Optional[kind]),
-        st.tuples(inner, inner).map(lambda kinds: Union[kinds]),
+        inner.map(lambda kind: kind | None),
+        st.tuples(inner, inner).map(lambda kinds: reduce(or_, kinds)),
         inner.map(lambda kind: dict[str, kind]),
         st.dictionaries(st.sampled_from("abcd"), inner, min_size=1).map(_model),
     ),

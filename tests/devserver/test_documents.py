@@ -77,3 +77,16 @@ def test_a_summary_begins_with_the_beginning(ask):
         ask("Summarize this page.", ("data", "Cats purr. Dogs bark.")).text
         == "Cats purr. Dogs bark."
     )
+
+
+@pytest.mark.parametrize(
+    ("existing", "answer"),
+    [("It closes at eight.", "It closes at eight."), (NOT_FOUND, "The library closes at nine.")],
+)
+def test_a_refined_answer_is_the_better_of_the_two(ask, existing, answer):
+    context = "The harbour is old." if existing != NOT_FOUND else "The library closes at nine."
+    prompt = (
+        f"You refine answers.\nNew Context: {context}\nQuery: When does the library close?\n"
+        f"Original Answer: {existing}\nNew Answer: "
+    )
+    assert ask(prompt).text == answer

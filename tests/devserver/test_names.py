@@ -8,7 +8,7 @@ from grayswan_devserver.rules.names import proper_names
     [
         ("Tell Ada Lovelace and Bob", ["Ada Lovelace", "Bob"]),
         ("San Francisco, CA is nice", ["San Francisco, CA"]),
-        ("Paris, London and Rome", ["Paris, London", "Rome"]),
+        ("Paris, London and Rome", ["Paris", "London", "Rome"]),
         ("Greet 王小明 please", ["王小明"]),
         ("What is this?", []),
         ("Vincent van Gogh", ["Vincent van Gogh"]),

@@ -6,11 +6,11 @@ You have access to the following tools:
 > Tool Name: multiply
 Tool Description: multiply(a: int, b: int) -> int
 Multiply two numbers.
-Tool Args: {"type": "object", "properties": {"a": {"type": "integer"}, "b": {"type": "integer"}}, "required": ["a", "b"]}
+Tool Args: {"properties": {"a": {"type": "integer"}, "b": {"type": "integer"}}}
 
 > Tool Name: get_weather
 Tool Description: Get the weather.
-Tool Args: {"type": "object", "properties": {"location": {"type": "string"}}, "required": ["location"]}
+Tool Args: {"properties": {"location": {"type": "string"}}, "required": ["location"]}
 
 ## Output Format
 

@@ -34,11 +34,11 @@ def test_content_words_leave_out_the_small_ones():
         ("Dr. Who is in St. Louis. Yes.", ["Dr. Who is in St. Louis.", "Yes."]),
         ("It is 3.5 km.", ["It is 3.5 km."]),
         ("# Title\n\n- one\n- two", ["Title", "one", "two"]),
-        ("一。二！三", ["一。", "二！", "三"]),
+        ("一。二\uff01三", ["一。", "二\uff01", "三"]),
         ("<page>\nText.\n</page>", ["Text."]),
         (
-            "This line was wrapped at a fixed width by whoever\nwrote it. Next.",
-            ["This line was wrapped at a fixed width by whoever wrote it.", "Next."],
+            "This line was wrapped at a fixed width by whoever it was that\nwrote it. Next.",
+            ["This line was wrapped at a fixed width by whoever it was that wrote it.", "Next."],
         ),
     ],
 )

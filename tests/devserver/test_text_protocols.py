@@ -2,7 +2,7 @@ import json
 
 RULE = "---------------------"
 CHOICES = f"""\
-Some choices are given below. It is provided in a numbered list (1 to 2), where each item in the list corresponds to a summary.
+Some choices are given below. It is provided in a numbered list (1 to 2).
 {RULE}
 (1) Useful for questions about the weather
 

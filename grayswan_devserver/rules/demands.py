@@ -1,0 +1,41 @@
+"""Obeying a system message that insists on a tool call.
+
+The wire can insist on one tool by name, not on "one of these". Clients that need that say it at
+the end of the conversation, in a system message: "Answer with a call of one of these tools".
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from grayswan_devserver.answers import Answer, Call
+from grayswan_devserver.rules.arguments import fill
+from grayswan_devserver.rules.tools import wanted_calls
+
+if TYPE_CHECKING:
+    from grayswan_devserver.rules.conversation import Conversation
+
+__all__ = ["call_demanded_tool"]
+
+_DEMAND = re.compile(r"\bcall (?:of )?(?:one|any) of (?:these|the) tools\b", re.IGNORECASE)
+
+
+def call_demanded_tool(conversation: Conversation) -> Answer | None:
+    """Call a tool if the last message is the system's and insists on one.
+
+    It is the tool that the user asks for; where that is none, or done, the last tool that has
+    not been called yet, for what frameworks add to a user's tools comes last.
+    """
+    last = conversation.messages[-1]
+    if last.role != "system" or not _DEMAND.search(last.content) or not conversation.tools:
+        return None
+    results = [(result.name, result.content) for result in conversation.results]
+    wanted = wanted_calls(conversation.tools, conversation.user_text, results)
+    if wanted:
+        return Answer(tool_calls=wanted)
+    uncalled = [tool for tool in conversation.tools if tool.name not in conversation.calls_made]
+    tool = (uncalled or conversation.tools)[-1]
+    sources = [*(content for _, content in results), *conversation.data]
+    arguments = fill(tool.parameters, conversation.user_text, sources)
+    return Answer(tool_calls=[Call(tool.name, arguments)])

@@ -1,0 +1,263 @@
+from __future__ import annotations
+
+import asyncio
+import copy
+import json
+import pickle
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+from pydantic import SecretStr, ValidationError
+from wire_server import whole
+
+from grayswan_core.config import Timeout
+from grayswan_core.errors import ConfigurationError, InvalidRequestError
+from grayswan_core.roles import Turn
+from grayswan_core.settings import ModelSettings
+from grayswan_core.wire import ChatRequest, Message
+
+KEY = "gs-key-that-nobody-may-see"
+SECRET = "gateway-secret"
+REQUEST = ChatRequest(model="cygnet", messages=[Message(role="user", content="Hello")])
+ANSWER = '{"choices": [{"message": {"content": "Hi"}}]}'
+
+
+def settings(**given):
+    return ModelSettings(**{"api_key": KEY, "default_headers": {"x-gateway": SECRET}, **given})
+
+
+def test_the_defaults_are_the_services_own():
+    made = ModelSettings(api_key=KEY)
+    assert ("cygnet", "https://api.grayswan.ai", "/chat/completion") == (
+        made.model,
+        made.base_url,
+        made.chat_path,
+    )
+    assert {None} == {
+        getattr(made, name) for name in ("temperature", "max_tokens", "top_p", "n", "stop")
+    }
+
+
+def test_key_and_address_come_from_the_environment_and_arguments_win(monkeypatch):
+    monkeypatch.setenv("GRAYSWAN_API_KEY", "over-there")
+    monkeypatch.setenv("GRAY_SWAN_BASE_URL", "https://b.example")
+    made = ModelSettings()
+    assert ("over-there", "https://b.example") == (made.api_key.get_secret_value(), made.base_url)
+    made = ModelSettings(api_key="here", base_url="https://a.example/")
+    assert ("here", "https://a.example") == (made.api_key.get_secret_value(), made.base_url)
+
+
+def test_a_missing_key_is_an_error_at_once():
+    with pytest.raises(ConfigurationError, match="GRAYSWAN_API_KEY"):
+        ModelSettings()
+
+
+@pytest.mark.parametrize("name", ["temprature", "Model", "model_name", "extra"])
+def test_a_misspelt_setting_is_an_error(name):
+    with pytest.raises(ValidationError, match="Extra inputs are not permitted"):
+        settings(**{name: 1})
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"base_url": "http://h.example"},
+        {"base_url": "nonsense"},
+        {"timeout": 0},
+        {"default_headers": {"Authorization": "x"}},
+        {"chat_path": "/a b"},
+    ],
+)
+def test_what_cannot_work_is_an_error_at_once(given):
+    with pytest.raises(ConfigurationError):
+        settings(**given)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"temperature": -1},
+        {"top_p": 2},
+        {"n": 0},
+        {"max_tokens": 0},
+        {"max_retries": -1},
+        {"stop": [""]},
+        {"tool_result_role": "system"},
+    ],
+)
+def test_a_value_out_of_range_is_an_error_at_once_and_shows_no_secret(given):
+    with pytest.raises(ValidationError) as caught:
+        settings(**given)
+    assert KEY not in str(caught.value)
+    assert SECRET not in str(caught.value)
+
+
+def test_a_key_of_the_wrong_type_is_not_shown():
+    with pytest.raises(ValidationError) as caught:
+        ModelSettings(api_key=[KEY])
+    assert KEY not in str(caught.value)
+
+
+# --- secrets
+
+
+def test_no_dump_and_no_text_form_holds_a_secret():
+    made = settings(timeout=Timeout(read=3))
+    shown = [
+        repr(made),
+        str(made),
+        made.model_dump_json(),
+        repr(made.model_dump()),
+        json.dumps(made.model_dump(mode="json")),
+        repr(list(made.model_dump(mode="json", exclude=None).values())),
+        made.__repr_str__("\n"),
+    ]
+    for each in shown:
+        assert KEY not in each
+        assert SECRET not in each
+
+
+@pytest.mark.parametrize("used", [False, True])
+def test_a_pickle_holds_no_secret_and_reads_the_key_again(used, monkeypatch):
+    made = settings(temperature=0.5, base_url="https://h.example")
+    if used:
+        assert made.client
+    pickled = pickle.dumps(made)
+    assert KEY.encode() not in pickled
+    assert SECRET.encode() not in pickled
+    monkeypatch.setenv("GRAYSWAN_API_KEY", "over-there")
+    loaded = pickle.loads(pickled)
+    assert (0.5, "https://h.example") == (loaded.temperature, loaded.base_url)
+    assert "over-there" == loaded.client._config.api_key.get_secret_value()
+    assert KEY == made.api_key.get_secret_value()
+
+
+def test_a_pickle_says_clearly_where_there_is_no_key_to_read():
+    loaded = pickle.loads(pickle.dumps(settings()))
+    with pytest.raises(ConfigurationError, match="GRAYSWAN_API_KEY"):
+        _ = loaded.client
+
+
+# --- what a call asks
+
+
+def test_a_call_asks_with_the_settings_and_its_own_arguments():
+    made = settings(temperature=0.5, top_p=0.5, stop="a", tool_result_role="data")
+    turns = [Turn("human", "Hello"), Turn("tool", "42", tool_call_id="call_1")]
+    what = made._ask(turns, {"temperature": 0.0, "stop": None})
+    assert ("cygnet", 0.0, 0.5) == (
+        what.request.model,
+        what.request.temperature,
+        what.request.top_p,
+    )
+    assert ("a",) == what.stop
+    assert ["user", "data"] == [message.role for message in what.request.messages]
+
+
+def test_a_stream_holds_one_answer():
+    made = settings(n=2)
+    turns = [Turn("human", "Hello")]
+    assert 2 == made._ask(turns, {}).request.n
+    with pytest.raises(InvalidRequestError, match="A stream holds one answer"):
+        made._ask(turns, {}, stream=True)
+    assert 1 == made._ask(turns, {"n": 1}, stream=True).request.n
+
+
+# --- the client
+
+
+def test_a_model_has_one_client_however_many_threads_ask():
+    made = settings()
+    ready = threading.Barrier(32)
+
+    def ask(_):
+        ready.wait()
+        return made.client
+
+    with ThreadPoolExecutor(32) as pool:
+        assert 1 == len(set(map(id, pool.map(ask, range(32)))))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"api_key": SecretStr("another-key")},
+        {"base_url": "https://other.example"},
+        {"chat_path": "/v2"},
+        {"timeout": 3.0},
+        {"max_retries": 0},
+        {"default_headers": None},
+    ],
+)
+def test_the_client_is_made_anew_when_what_it_depends_on_changes(change):
+    made = settings()
+    before = made.client
+    for name, value in change.items():
+        setattr(made, name, value)
+    assert before is not made.client
+    copied = settings().model_copy(update=change)
+    assert settings().client is not copied.client
+
+
+def test_the_client_stays_when_anything_else_changes():
+    made = settings()
+    before = made.client
+    made.temperature = 0.1
+    made.model = "cygnet-v0.2"
+    assert before is made.client
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, ModelSettings.model_copy])
+def test_a_copy_keeps_everything_and_shares_the_connections(copied):
+    with httpx.Client() as own:
+        made = settings(http_client=own, stop=["a"])
+        client = made.client
+        other = copied(made)
+        assert made == other
+        assert client is other.client
+        assert own is other.http_client
+        assert KEY == other.api_key.get_secret_value()
+
+
+def test_a_deep_copy_is_a_copy():
+    made = settings(stop=["a"])
+    copy.deepcopy(made).stop.append("b")
+    assert ["a"] == made.stop
+
+
+async def test_settings_reach_the_wire(server):
+    made = settings(base_url=server.url, chat_path="/v2/chat", max_retries=0)
+    server.play_always(whole(ANSWER))
+    async with made as entered:
+        assert entered is made
+        await made.client.acomplete(REQUEST)
+    with made as entered:
+        assert entered is made
+        await asyncio.to_thread(made.client.complete, REQUEST)
+    for request in server.requests:
+        assert "/v2/chat" == request.target
+        assert [SECRET] == request.all("x-gateway")
+        assert [f"Bearer {KEY}"] == request.all("authorization")
+    for number in range(len(server.connections)):
+        await asyncio.to_thread(server.wait_for_close, number)
+
+
+async def test_closing_what_was_never_used_is_nothing():
+    made = settings()
+    made.close()
+    await made.aclose()
+    assert made._client is None
+
+
+def test_making_a_model_does_not_import_httpx():
+    program = (
+        "import sys\n"
+        "from grayswan_core import ModelSettings\n"
+        "ModelSettings(api_key='k')\n"
+        "assert 'httpx' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)  # noqa: S603 - as it stands here
