@@ -12,5 +12,28 @@ except ImportError as error:
 
 from langchain_grayswan.chat_models import ChatGraySwan
 from langchain_grayswan.messages import DataMessage
+from langchain_grayswan.prompts import DataMessagePromptTemplate
+from langchain_grayswan.untrusted import (
+    MarkDocuments,
+    UntrustedRetriever,
+    mark,
+    mark_documents,
+    plain,
+    untrusted_loader,
+    untrusted_retriever,
+    untrusted_tool,
+)
 
-__all__ = ["ChatGraySwan", "DataMessage"]
+__all__ = [
+    "ChatGraySwan",
+    "DataMessage",
+    "DataMessagePromptTemplate",
+    "MarkDocuments",
+    "UntrustedRetriever",
+    "mark",
+    "mark_documents",
+    "plain",
+    "untrusted_loader",
+    "untrusted_retriever",
+    "untrusted_tool",
+]

@@ -119,14 +119,14 @@ class ChunkReader:
         """
         fields: dict[str, Any] = {}
         content = ""
-        if not (self._named and self._fingerprinted):
+        if not self._named or (chunk.system_fingerprint and not self._fingerprinted):
             fields["response_metadata"] = self._head(chunk)
         for choice in chunk.choices:
-            content += choice.delta.content or ""
+            if choice.delta.content:
+                content += choice.delta.content
+                self._said = True
             if choice.delta.tool_calls or choice.delta.refusal or choice.finish_reason:
-                content += self._rest(choice, content, fields)
-        if content:
-            self._said = True
+                content += self._rest(choice, fields)
         if chunk.usage is not None:
             fields["usage_metadata"] = self._new_usage(chunk.usage)
         self._id = chunk.id or self._id
@@ -143,8 +143,8 @@ class ChunkReader:
             metadata["system_fingerprint"] = chunk.system_fingerprint
         return metadata
 
-    def _rest(self, choice: ChunkChoice, content: str, fields: dict[str, Any]) -> str:
-        """Put all of a choice but its text into the fields; text that is a refusal comes back."""
+    def _rest(self, choice: ChunkChoice, fields: dict[str, Any]) -> str:
+        """Put all of a choice but its text into the fields, and give a refusal's text back."""
         # LangChain looks at a chunk's provider for its blocks; equal ones are not joined.
         metadata = fields.setdefault("response_metadata", {})
         metadata["model_provider"] = PROVIDER
@@ -158,7 +158,7 @@ class ChunkReader:
         if not delta.refusal:
             return ""
         fields["additional_kwargs"] = {"refusal": delta.refusal}
-        return "" if content or self._said else delta.refusal
+        return "" if self._said else delta.refusal  # the service may say it as text as well
 
     def _call_chunk(self, delta: ToolCallDelta) -> ToolCallChunk:
         self._calls = self._calls or ToolCallAssembler()
@@ -192,6 +192,6 @@ def _would_be_mended(arguments: str) -> bool:
     except ValueError:
         try:
             return isinstance(parse_partial_json(arguments), dict)
-        except ValueError:
+        except (ValueError, RecursionError):
             return False
     return False

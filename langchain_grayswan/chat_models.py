@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing
-from typing import Any
+from dataclasses import asdict
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Literal
 
 from langchain_core.callbacks import (
     AsyncCallbackManagerForLLMRun,
     CallbackManagerForLLMRun,
 )
-from langchain_core.language_models import BaseChatModel
+from langchain_core.language_models import BaseChatModel, LanguageModelInput, ModelProfile
 from langchain_core.language_models.base import LangSmithParams
-from langchain_core.messages import BaseMessage
-from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
-from pydantic import ConfigDict, Field
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages.utils import count_tokens_approximately
+from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from langchain_core.runnables import Runnable
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from typing_extensions import Self
 
-from grayswan_core import Ask, ChatResponse, ModelSettings, aask, aask_stream, ask, ask_stream
+from grayswan_core import Ask, ModelSettings, Timeout, aask, aask_stream, ask, ask_stream
 from grayswan_core.chat_request import SAMPLING_FIELDS
 from grayswan_core.stop import normalize_stop
-from langchain_grayswan.messages import (
-    PROVIDER,
-    ChunkReader,
-    message_from_choice,
-    turns_from_messages,
-)
+from grayswan_core.tool_choice import resolve_tool_choice
+from langchain_grayswan.answers import ChunkReader, result_from_response
+from langchain_grayswan.errors import langchain_errors
+from langchain_grayswan.messages import turns_from_messages
+from langchain_grayswan.profile import profile
+from langchain_grayswan.refusals import PROVIDER
+from langchain_grayswan.structured import output_parser, with_raw
+from langchain_grayswan.tools import ToolLike, wire_tool, wire_tools
 
 __all__ = ["ChatGraySwan"]
 
@@ -55,13 +63,20 @@ class ChatGraySwan(ModelSettings, BaseChatModel):
         default=False, description="Whether `invoke` streams under the hood, for token callbacks."
     )
 
+    @model_validator(mode="after")
+    def _set_grayswan_version(self) -> Self:
+        if (installed := _version()) is not None:
+            self._add_version(_DISTRIBUTION, installed)
+        return self
+
     @property
     def _llm_type(self) -> str:
         return "grayswan-chat"
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
-        settings = {name: getattr(self, name) for name in (*SAMPLING_FIELDS, "stop", "base_url")}
+        named = (*SAMPLING_FIELDS, "stop", "tool_result_role", "base_url")
+        settings = {name: getattr(self, name) for name in named}
         return {name: value for name, value in settings.items() if value is not None}
 
     @property
@@ -69,15 +84,126 @@ class ChatGraySwan(ModelSettings, BaseChatModel):
         """Where LangChain's serialization finds the key again."""
         return {"api_key": "GRAYSWAN_API_KEY"}
 
+    @property
+    def lc_attributes(self) -> dict[str, Any]:
+        """The settings that JSON has to write in another form."""
+        return {"timeout": asdict(self.timeout)} if isinstance(self.timeout, Timeout) else {}
+
     @classmethod
     def is_lc_serializable(cls) -> bool:
         """LangChain may write the model down, without its key."""
         return True
 
+    # LangChain keeps the model's serialized form, for traces and cache keys, and would use it
+    # for a copy with other settings too. So it is made anew whenever a setting may have changed.
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        self.__dict__.pop("_serialized", None)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy, with some settings changed."""
+        copy = super().model_copy(update=update, deep=deep)
+        copy.__dict__.pop("_serialized", None)
+        return copy
+
+    def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
+        self.__dict__.pop("_serialized", None)  # a list among the settings may have grown
+        return super()._get_llm_string(stop=stop, **kwargs)
+
+    def _resolve_model_profile(self) -> ModelProfile:
+        return profile()
+
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         params = super()._get_ls_params(stop=list(normalize_stop(stop or self.stop)), **kwargs)
         params["ls_provider"] = PROVIDER
         return params
+
+    def get_num_tokens(self, text: str) -> int:
+        """About how many tokens a text has, at four characters each. There is no tokenizer."""
+        return -(-len(text) // 4)
+
+    def get_num_tokens_from_messages(
+        self, messages: list[BaseMessage], tools: Sequence[ToolLike] | None = None
+    ) -> int:
+        """About how many tokens messages and tools have, at four characters each."""
+        return count_tokens_approximately(messages, tools=[*wire_tools(tools or ())])
+
+    def bind_tools(
+        self,
+        tools: Sequence[ToolLike],
+        *,
+        tool_choice: dict[str, Any] | str | bool | None = None,
+        strict: bool | None = None,
+        parallel_tool_calls: bool | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """Offer tools to the model.
+
+        Args:
+            tools: Functions, pydantic classes, TypedDicts, `BaseTool`s, runnables, or dicts in
+                OpenAI's or Anthropic's form.
+            tool_choice: `"auto"`, `"none"`, a tool's name, or a dict with one of these. `"any"`,
+                `"required"` and `True` ask for some tool: one alone is chosen by name; of
+                several the service can choose none, so an answer without a call is asked for
+                again, twice at most.
+            strict: Accepted for the sake of other models' code, and without effect: the
+                service promises nothing about arguments.
+            parallel_tool_calls: Whether an answer may hold several calls. If False, the first
+                is kept.
+            **kwargs: Further arguments of each call, as `temperature`.
+
+        Raises:
+            InvalidRequestError: a tool cannot be described, or the choice is none of them.
+        """
+        with langchain_errors():
+            offered = wire_tools(tools)
+            resolve_tool_choice(tool_choice, [tool["function"]["name"] for tool in offered])
+        given = {"tool_choice": tool_choice, "parallel_tool_calls": parallel_tool_calls}
+        said = {name: value for name, value in given.items() if value is not None}
+        return self.bind(tools=offered, **said, **kwargs)
+
+    def with_structured_output(
+        self,
+        schema: dict[str, Any] | type,
+        *,
+        include_raw: bool = False,
+        method: Literal["function_calling", "json_schema", "json_mode"] = "function_calling",
+        strict: bool | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, dict[str, Any] | BaseModel]:
+        """Make the model's answers instances of a schema.
+
+        The schema is offered as the one tool and the service is made to call it; the output is
+        the call's arguments. A stream gives the output as far as it has come.
+
+        Args:
+            schema: A pydantic class (v1 or v2), whose instances come out, checked; or a
+                TypedDict, JSON Schema with a title or tool, for dicts, not checked.
+            include_raw: Whether to get a dict of `raw` (the message), `parsed` and
+                `parsing_error` instead.
+            method: Accepted for the sake of other models' code. The service has neither a JSON
+                mode nor a schema mode, so a tool is called in each case.
+            strict: As `method`: the service promises nothing, pydantic classes are checked here.
+            **kwargs: None.
+
+        Raises:
+            ValueError: the method is unknown, or there are further arguments.
+            ModelRefusalError: on a call, when the service refuses (langchain-core 1.7.5 and
+                newer; with older ones an `OutputParserException` that says so).
+            OutputParserException: on a call, when the answer was cut or calls no tool.
+            ValidationError: on a call, when the output is not what the pydantic class takes.
+        """
+        if kwargs:
+            raise ValueError(f"with_structured_output takes no {', '.join(kwargs)}.")
+        if method not in _METHODS:
+            raise ValueError(f"method is one of {', '.join(_METHODS)}, not {method!r}.")
+        with langchain_errors():
+            name = wire_tool(schema)["function"]["name"]
+        shown = {"kwargs": {"method": "function_calling"}, "schema": schema}  # in traces
+        model = self.bind_tools([schema], tool_choice=name, ls_structured_output_format=shown)
+        parser = output_parser(schema, name)
+        return with_raw(model, parser) if include_raw else model | parser
 
     def _generate(
         self,
@@ -86,7 +212,8 @@ class ChatGraySwan(ModelSettings, BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        return _result(ask(self.client, self._asked(messages, stop, kwargs)))
+        with langchain_errors():
+            return result_from_response(ask(self.client, self._asked(messages, stop, kwargs)))
 
     async def _agenerate(
         self,
@@ -95,7 +222,12 @@ class ChatGraySwan(ModelSettings, BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        return _result(await aask(self.client, self._asked(messages, stop, kwargs)))
+        with langchain_errors():
+            response = await aask(self.client, self._asked(messages, stop, kwargs))
+            return result_from_response(response)
+
+    # `stream()` calls the token callbacks itself and passes no run manager; the bridge of
+    # `stream_events(version="v3")` passes one and leaves them to us.
 
     def _stream(
         self,
@@ -104,14 +236,15 @@ class ChatGraySwan(ModelSettings, BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        what = self._asked(messages, stop, kwargs, stream=True)
         reader = ChunkReader()
-        with closing(ask_stream(self.client, what)) as chunks:
-            for chunk in chunks:
-                generation = ChatGenerationChunk(message=reader.read(chunk))
-                if run_manager is not None:
-                    run_manager.on_llm_new_token(generation.text, chunk=generation)
-                yield generation
+        with langchain_errors():
+            what = self._asked(messages, stop, kwargs, stream=True)
+            with closing(ask_stream(self.client, what)) as chunks:
+                for chunk in chunks:
+                    generation = ChatGenerationChunk(message=reader.read(chunk))
+                    if run_manager is not None:
+                        run_manager.on_llm_new_token(generation.text, chunk=generation)
+                    yield generation
 
     async def _astream(
         self,
@@ -120,14 +253,15 @@ class ChatGraySwan(ModelSettings, BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        what = self._asked(messages, stop, kwargs, stream=True)
         reader = ChunkReader()
-        async with aclosing(aask_stream(self.client, what)) as chunks:
-            async for chunk in chunks:
-                generation = ChatGenerationChunk(message=reader.read(chunk))
-                if run_manager is not None:
-                    await run_manager.on_llm_new_token(generation.text, chunk=generation)
-                yield generation
+        with langchain_errors():
+            what = self._asked(messages, stop, kwargs, stream=True)
+            async with aclosing(aask_stream(self.client, what)) as chunks:
+                async for chunk in chunks:
+                    generation = ChatGenerationChunk(message=reader.read(chunk))
+                    if run_manager is not None:
+                        await run_manager.on_llm_new_token(generation.text, chunk=generation)
+                    yield generation
 
     def _asked(
         self,
@@ -139,19 +273,19 @@ class ChatGraySwan(ModelSettings, BaseChatModel):
     ) -> Ask:
         # LangChain says `stream=True` to its own hooks; which hook is called says it already.
         given = {name: value for name, value in arguments.items() if name != "stream"}
+        if given.get("tools"):
+            given["tools"] = wire_tools(given["tools"])
         return self._ask(turns_from_messages(messages), {**given, "stop": stop}, stream=stream)
 
 
-def _result(response: ChatResponse) -> ChatResult:
-    generations = [
-        ChatGeneration(
-            message=message_from_choice(choice, response),
-            generation_info={"finish_reason": choice.finish_reason},
-        )
-        for choice in response.choices
-    ]
-    usage = response.usage.model_dump() if response.usage else None
-    return ChatResult(
-        generations=generations,
-        llm_output={"model_name": response.model, "token_usage": usage},
-    )
+_METHODS = ("function_calling", "json_schema", "json_mode")
+
+_DISTRIBUTION = "grayswan-integrations"
+
+
+@cache
+def _version() -> str | None:
+    try:
+        return version(_DISTRIBUTION)
+    except PackageNotFoundError:  # a checkout that is on the path without being installed
+        return None

@@ -1,49 +1,45 @@
-"""LangChain messages to turns, and answers to LangChain messages. Field mapping only.
+"""LangChain messages to turns. Field mapping only.
 
-Which Cygnet role a turn gets is not decided here but in `grayswan_core.roles`.
+Which Cygnet role a turn gets is not decided here but in `grayswan_core.roles`. A message's
+`name`, `id` and `artifact` have no place on the wire and stay on this side.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Literal
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 from langchain_core.messages import (
     AIMessage,
-    AIMessageChunk,
     BaseMessage,
     ChatMessage,
     HumanMessage,
-    InvalidToolCall,
     SystemMessage,
     ToolMessage,
 )
-from langchain_core.messages import ToolCall as LangChainToolCall
-from langchain_core.messages.ai import UsageMetadata
-from langchain_core.messages.tool import (
-    ToolCallChunk,
-    invalid_tool_call,
-    tool_call,
-    tool_call_chunk,
-)
 
-from grayswan_core import ToolCall, Turn, UnsupportedContentError, Usage
-from grayswan_core.tool_calls import parse_arguments, past_call
-from grayswan_core.wire import (
-    ChatResponse,
-    Choice,
-    Chunk,
-    ResponseToolCall,
-    ToolCallDelta,
-)
+from grayswan_core import ToolCall, Turn, UnsupportedContentError
+from grayswan_core.tool_calls import past_call
 
-__all__ = ["PROVIDER", "ChunkReader", "DataMessage", "message_from_choice", "turns_from_messages"]
+if TYPE_CHECKING:
+    from pydantic._internal._model_construction import ModelMetaclass as _MessageType
+else:
+    _MessageType = type(ChatMessage)
 
-PROVIDER = "grayswan"
-"""The value of `response_metadata["model_provider"]`."""
+__all__ = ["DataMessage", "turns_from_messages"]
 
 
-class DataMessage(ChatMessage):
+class _DataRole(_MessageType):
+    """Makes `DataMessage(...)` a plain `ChatMessage`, and knows one by its role."""
+
+    def __call__(cls, *content: Any, **fields: Any) -> ChatMessage:  # noqa: N805 - a class's class
+        return ChatMessage(*content, **{**fields, "role": "data"})
+
+    def __instancecheck__(cls, instance: object) -> bool:  # noqa: N805
+        return isinstance(instance, ChatMessage) and instance.role == "data"
+
+
+class DataMessage(ChatMessage, metaclass=_DataRole):
     """Untrusted content: a web page, a document, a tool's output.
 
     The model reads it and typically follows no instructions found in it. Put it after the
@@ -52,14 +48,13 @@ class DataMessage(ChatMessage):
     ```python
     [HumanMessage("What does the page say?"), DataMessage(page)]
     ```
+
+    What is made is a `ChatMessage` whose role is `data`, and each such message is an instance
+    of this class. LangChain knows `ChatMessage` everywhere: in `loads`, in LangGraph's
+    checkpoints (which warn of other classes, or refuse them), in `AnyMessage`.
     """
 
     role: Literal["data"] = "data"
-
-    @classmethod
-    def lc_id(cls) -> list[str]:
-        """Serialized as the `ChatMessage` it is, so that `langchain_core.load` knows it."""
-        return ChatMessage.lc_id()
 
 
 def turns_from_messages(messages: Sequence[BaseMessage]) -> list[Turn]:
@@ -68,39 +63,76 @@ def turns_from_messages(messages: Sequence[BaseMessage]) -> list[Turn]:
     Raises:
         UnsupportedContentError: a message, or a block in one, cannot be sent to Cygnet.
     """
-    return [_turn(message) for message in messages]
+    return [turn for message in messages for turn in _turns(message)]
 
 
-def _turn(message: BaseMessage) -> Turn:
+def _turns(message: BaseMessage) -> Iterator[Turn]:
     match message:
         case SystemMessage():
-            return Turn("system", _text(message))
+            yield Turn("system", _text(message))
         case HumanMessage():
-            return Turn("user", _text(message))
+            yield from _human_turns(message)
         case AIMessage():
-            return Turn("assistant", _text(message), tool_calls=_tool_calls(message))
+            yield Turn("assistant", _text(message), tool_calls=_tool_calls(message))
         case ToolMessage():
-            return Turn("tool", _text(message), tool_call_id=message.tool_call_id)
+            said = _told(_text(message), failed=message.status == "error")
+            yield Turn("tool", said, tool_call_id=message.tool_call_id)
         case ChatMessage():
-            return Turn(message.role, _text(message))
-    raise UnsupportedContentError(
-        f"A {type(message).__name__} cannot be sent to Cygnet. Use SystemMessage, HumanMessage,"
-        " AIMessage, ToolMessage or DataMessage."
-    )
+            yield Turn(message.role, _text(message))
+        case _:
+            raise UnsupportedContentError(
+                f"A {type(message).__name__} cannot be sent to Cygnet. Use SystemMessage,"
+                " HumanMessage, AIMessage, ToolMessage or DataMessage."
+            )
+
+
+def _human_turns(message: HumanMessage) -> Iterator[Turn]:
+    """The user's words, after the tool results that Anthropic's form puts among them."""
+    if isinstance(message.content, str):
+        yield Turn("user", message.content)
+        return
+    words: list[str | dict[str, Any]] = []
+    for block in message.content:
+        if isinstance(block, str) or block.get("type") != "tool_result":
+            words.append(block)
+            continue
+        said = _joined(block.get("content") or "", message)
+        failed = bool(block.get("is_error"))
+        yield Turn("tool", _told(said, failed=failed), tool_call_id=block.get("tool_use_id"))
+    if words or not message.content:
+        yield Turn("user", _joined(words, message))
+
+
+def _told(result: str, *, failed: bool) -> str:
+    """A tool's result. The wire has no field for a failure, so the text has to say it."""
+    if failed and not result.lower().startswith("error"):
+        return f"Error: {result}"
+    return result
 
 
 def _text(message: BaseMessage) -> str:
-    if isinstance(message.content, str):
-        return message.content
-    return "".join(_block_text(block, message) for block in message.content)
+    return _joined(message.content, message)
 
 
-# Blocks an assistant's message carries beside its text. Its calls are read from `tool_calls`,
-# and what a model thought is no part of what it said.
-_BESIDE_TEXT = frozenset(
-    {"tool_use", "tool_call", "function_call", "invalid_tool_call", "input_json_delta"}
-    | {"thinking", "redacted_thinking", "reasoning"}
-)
+def _joined(content: str | Sequence[str | dict[str, Any]], message: BaseMessage) -> str:
+    if isinstance(content, str):
+        return content
+    return "".join(_block_text(block, message) for block in content)
+
+
+# Blocks in which the providers write the calls of an assistant's message into its content.
+_CALLS = frozenset({"tool_use", "tool_call", "function_call"})
+
+# Blocks of an assistant's message that are no part of what it said: calls, which are read on
+# their own, pieces and failures of calls, and what the model thought.
+_BESIDE_TEXT = _CALLS | {
+    "invalid_tool_call",
+    "tool_call_chunk",
+    "input_json_delta",
+    "thinking",
+    "redacted_thinking",
+    "reasoning",
+}
 
 
 def _block_text(block: str | dict[str, Any], message: BaseMessage) -> str:
@@ -121,104 +153,19 @@ def _block_text(block: str | dict[str, Any], message: BaseMessage) -> str:
 
 
 def _tool_calls(message: AIMessage) -> tuple[ToolCall, ...]:
-    """The calls in the order they were made in; bad arguments go back as they came."""
-    calls = (*message.tool_calls, *message.invalid_tool_calls)
-    return tuple(past_call(call["id"], call["name"], call["args"]) for call in calls)
+    """The calls, bad arguments as they came; those that only the content tells of come last."""
+    calls = [
+        past_call(call["id"], call["name"], call["args"])
+        for call in (*message.tool_calls, *message.invalid_tool_calls)
+    ]
+    known = {call.id for call in calls}
+    told = map(_call_in, message.content if isinstance(message.content, list) else ())
+    return (*calls, *(call for call in told if call is not None and call.id not in known))
 
 
-def message_from_choice(choice: Choice, response: ChatResponse) -> AIMessage:
-    """One answer as LangChain keeps it."""
-    calls, invalid = _parsed_calls(choice.message.tool_calls or ())
-    metadata = {**_metadata(response), "finish_reason": choice.finish_reason}
-    return AIMessage(
-        content=choice.message.content or choice.message.refusal or "",
-        tool_calls=calls,
-        invalid_tool_calls=invalid,
-        id=response.id or None,
-        response_metadata=metadata,
-        usage_metadata=_usage(response.usage),
-    )
-
-
-def _parsed_calls(
-    calls: Sequence[ResponseToolCall],
-) -> tuple[list[LangChainToolCall], list[InvalidToolCall]]:
-    parsed: list[LangChainToolCall] = []
-    invalid: list[InvalidToolCall] = []
-    for call in calls:
-        name, text = call.function.name, call.function.arguments
-        try:
-            parsed.append(tool_call(name=name, args=parse_arguments(text), id=call.id))
-        except ValueError as error:
-            invalid.append(invalid_tool_call(name=name, args=text, id=call.id, error=str(error)))
-    return parsed, invalid
-
-
-def _metadata(source: ChatResponse | Chunk) -> dict[str, Any]:
-    metadata: dict[str, Any] = {"model_name": source.model, "model_provider": PROVIDER}
-    if source.system_fingerprint:
-        metadata["system_fingerprint"] = source.system_fingerprint
-    return metadata
-
-
-def _usage(usage: Usage | None) -> UsageMetadata | None:
-    if usage is None:
+def _call_in(block: str | dict[str, Any]) -> ToolCall | None:
+    """The call a block of content tells of, in LangChain's, Anthropic's or OpenAI's form."""
+    if isinstance(block, str) or block.get("type") not in _CALLS:
         return None
-    return UsageMetadata(
-        input_tokens=usage.prompt_tokens,
-        output_tokens=usage.completion_tokens,
-        total_tokens=usage.total_tokens,
-    )
-
-
-class ChunkReader:
-    """Turns the chunks of one stream into LangChain's.
-
-    LangChain adds chunks up: texts are joined and counts are summed. So what is said once about
-    the whole answer goes on one chunk only, and usage that comes again counts what is new in it.
-    """
-
-    def __init__(self) -> None:
-        self._begun = False
-        self._counted = Usage()
-
-    def read(self, chunk: Chunk) -> AIMessageChunk:
-        """One chunk as LangChain keeps it."""
-        message = AIMessageChunk(content="", id=chunk.id or None)
-        if not self._begun:
-            self._begun = True
-            message.response_metadata = _metadata(chunk)
-        for choice in chunk.choices:
-            delta = choice.delta
-            message.content = delta.content or delta.refusal or ""
-            if delta.tool_calls:
-                message = self._with_calls(message, delta.tool_calls)
-            if choice.finish_reason:
-                message.response_metadata["finish_reason"] = choice.finish_reason
-        if chunk.usage is not None:
-            message.usage_metadata = self._new_usage(chunk.usage)
-        return message
-
-    def _with_calls(
-        self, message: AIMessageChunk, deltas: Sequence[ToolCallDelta]
-    ) -> AIMessageChunk:
-        return AIMessageChunk(
-            content=message.content,
-            id=message.id,
-            response_metadata=message.response_metadata,
-            tool_call_chunks=[_call_chunk(delta) for delta in deltas],
-        )
-
-    def _new_usage(self, usage: Usage) -> UsageMetadata:
-        before, self._counted = self._counted, usage
-        return UsageMetadata(
-            input_tokens=usage.prompt_tokens - before.prompt_tokens,
-            output_tokens=usage.completion_tokens - before.completion_tokens,
-            total_tokens=usage.total_tokens - before.total_tokens,
-        )
-
-
-def _call_chunk(delta: ToolCallDelta) -> ToolCallChunk:
-    return tool_call_chunk(
-        name=delta.function.name, args=delta.function.arguments, id=delta.id, index=delta.index
-    )
+    arguments = block.get("args", block.get("input", block.get("arguments")))
+    return past_call(block.get("call_id") or block.get("id"), block.get("name"), arguments)

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.messages.block_translators import register_translator
 from langchain_core.messages.content import ContentBlock
 
 from grayswan_core.wire import REFUSALS
 
-__all__ = ["PROVIDER", "register_refusals"]
+__all__ = ["PROVIDER", "refusal_in", "register_refusals"]
 
 PROVIDER = "grayswan"
 """The value of `response_metadata["model_provider"]`."""
@@ -26,6 +26,19 @@ PROVIDER = "grayswan"
 def register_refusals() -> None:
     """Tell LangChain how to read the messages of this provider."""
     register_translator(PROVIDER, _blocks, _chunk_blocks)
+
+
+def refusal_in(message: BaseMessage) -> dict[str, Any] | None:
+    """The refusal block of a message, or None.
+
+    A message that LangChain has put together from blocks, as `stream_events(version="v3")` does,
+    may lack the block or its words: they had gone out as text. Its finish reason tells.
+    """
+    blocks: list[Any] = [*message.content_blocks]
+    found = next((block for block in blocks if block["type"] == "refusal"), None)
+    if found is None and message.response_metadata.get("finish_reason") not in REFUSALS:
+        return None
+    return {"type": "refusal", "refusal": (found or {}).get("refusal") or str(message.text)}
 
 
 def _blocks(message: AIMessage) -> list[ContentBlock]:

@@ -1,0 +1,64 @@
+"""Whatever LangChain takes for a tool, as the service's one kind of tool."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from langchain_core._api.beta_decorator import suppress_langchain_beta_warning
+from langchain_core.runnables import Runnable
+from langchain_core.tools import BaseTool
+from langchain_core.utils.function_calling import convert_to_openai_tool
+
+from grayswan_core import InvalidRequestError
+
+__all__ = ["ToolLike", "wire_tool", "wire_tools"]
+
+ToolLike: TypeAlias = Mapping[str, Any] | type | Callable[..., Any] | BaseTool | Runnable[Any, Any]
+
+# A tool given as a dict names one of these in `type`, or none: a function in OpenAI's form or
+# Anthropic's (`custom`), or a JSON Schema (`object`). Others are run by the provider's servers.
+_FUNCTIONS = frozenset({"function", "custom", "object", None})
+
+
+def wire_tools(tools: Sequence[ToolLike]) -> list[dict[str, Any]]:
+    """The tools as the service takes them; what is in that form already stays as it is.
+
+    Raises:
+        InvalidRequestError: one is no function, or cannot be described.
+    """
+    return [wire_tool(tool) for tool in tools]
+
+
+def wire_tool(tool: ToolLike) -> dict[str, Any]:
+    """One tool, with the description and the parameters that the service insists on.
+
+    Args:
+        tool: A function, a pydantic class (v1 or v2), a TypedDict, a `BaseTool`, a runnable, or
+            a dict in OpenAI's or Anthropic's form or with a JSON Schema that has a title.
+
+    Raises:
+        InvalidRequestError: it is no function, or cannot be described.
+    """
+    if isinstance(tool, Mapping) and tool.get("type") not in _FUNCTIONS:
+        raise InvalidRequestError(
+            f"Cygnet has no tool of type {tool['type']!r}. It calls functions only: pass a"
+            " function, a BaseTool, a pydantic class, a TypedDict or a function's schema."
+        )
+    try:
+        if isinstance(tool, Runnable) and not isinstance(tool, BaseTool):
+            with suppress_langchain_beta_warning():
+                tool = tool.as_tool()
+        function = convert_to_openai_tool(tool)["function"]
+        name = function["name"]
+    except (KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise InvalidRequestError(f"A tool cannot be described to the model: {error}") from error
+    # A key `strict` stays behind: the service promises nothing about arguments.
+    return {
+        "type": "function",
+        "function": {
+            "name": name,
+            "description": function.get("description") or "",
+            "parameters": function.get("parameters") or {"type": "object", "properties": {}},
+        },
+    }

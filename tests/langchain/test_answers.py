@@ -1,0 +1,235 @@
+from __future__ import annotations
+
+import pytest
+
+from grayswan_core import ToolCallArgumentsError
+from grayswan_core.wire import ChatResponse, Chunk, ResponseMessage
+from langchain_grayswan.answers import ChunkReader, message_from_choice, result_from_response
+
+HEAD = {"id": "chat-1", "model": "cygnet", "system_fingerprint": "fp-1"}
+USAGE = {"prompt_tokens": 5, "completion_tokens": 3, "total_tokens": 8}
+
+
+def response(*messages, finish_reason="stop", usage=USAGE):
+    choices = [
+        {"index": index, "message": message, "finish_reason": finish_reason}
+        for index, message in enumerate(messages)
+    ]
+    return ChatResponse.model_validate({**HEAD, "choices": choices, "usage": usage})
+
+
+def message(said, **fields):
+    answer = response(said, **fields)
+    return message_from_choice(answer.choices[0], answer)
+
+
+def chunk(finish_reason=None, usage=None, **delta):
+    choice = {"index": 0, "delta": delta, "finish_reason": finish_reason}
+    return Chunk.model_validate({**HEAD, "choices": [choice], "usage": usage})
+
+
+def call_delta(index, arguments="", **head):
+    function = {"arguments": arguments}
+    if "name" in head:
+        function["name"] = head.pop("name")
+    return {"index": index, "function": function, **head}
+
+
+def read(*chunks):
+    reader = ChunkReader()
+    return [reader.read(each) for each in chunks]
+
+
+def whole(*chunks):
+    first, *rest = read(*chunks)
+    return first + rest
+
+
+class TestWholeAnswers:
+    def test_a_text(self):
+        answer = message({"content": "Hello"})
+
+        assert answer.content == "Hello"
+        assert answer.id == "chat-1"
+        assert answer.response_metadata == {
+            "model_provider": "grayswan",
+            "model_name": "cygnet",
+            "finish_reason": "stop",
+            "system_fingerprint": "fp-1",
+        }
+        assert answer.usage_metadata == {"input_tokens": 5, "output_tokens": 3, "total_tokens": 8}
+
+    def test_calls_good_and_bad(self):
+        calls = [
+            {"id": "1", "function": {"name": "add", "arguments": '{"a": 1}'}},
+            {"id": "2", "function": {"name": "now", "arguments": ""}},
+            {"id": "3", "function": {"name": "add", "arguments": '{"a": oops'}},
+            {"id": "4", "function": {"name": "add", "arguments": "[1]"}},
+        ]
+        answer = message({"content": None, "tool_calls": calls}, finish_reason="tool_calls")
+
+        assert answer.content == ""
+        assert [(c["id"], c["args"]) for c in answer.tool_calls] == [("1", {"a": 1}), ("2", {})]
+        assert [(c["id"], c["args"]) for c in answer.invalid_tool_calls] == [
+            ("3", '{"a": oops'),
+            ("4", "[1]"),
+        ]
+        assert all(c["error"] for c in answer.invalid_tool_calls)
+
+    def test_usage_stands_on_the_first_of_several_choices(self):
+        result = result_from_response(response({"content": "A"}, {"content": "B"}))
+
+        assert [g.text for g in result.generations] == ["A", "B"]
+        assert [bool(g.message.usage_metadata) for g in result.generations] == [True, False]
+        assert result.generations[1].generation_info == {"finish_reason": "stop"}
+        assert result.llm_output == {"model_name": "cygnet", "token_usage": USAGE}
+
+    def test_what_the_service_leaves_out_is_left_out(self):
+        answer = response({"content": "A"}, usage=None)
+        answer.id, answer.system_fingerprint = "", None
+        found = message_from_choice(answer.choices[0], answer)
+
+        assert found.id is None
+        assert found.usage_metadata is None
+        assert "system_fingerprint" not in found.response_metadata
+        assert result_from_response(answer).llm_output == {"model_name": "cygnet"}
+
+    def test_log_probabilities_are_kept(self):
+        answer = response({"content": "A"})
+        answer.choices[0].logprobs = "-0.5"
+
+        found = message_from_choice(answer.choices[0], answer)
+        assert found.response_metadata["logprobs"] == "-0.5"
+
+    def test_a_refusal_field_is_kept_and_readable(self):
+        answer = message({"content": None, "refusal": "No."}, finish_reason="violation")
+
+        assert answer.content == "No."
+        assert answer.additional_kwargs == {"refusal": "No."}
+        assert ResponseMessage().refusal is None
+
+
+class TestChunks:
+    def test_one_for_one(self):
+        chunks = read(
+            chunk(role="assistant", content=""),
+            chunk(content="Hel"),
+            chunk(content="lo"),
+            chunk("stop"),
+        )
+
+        assert [c.content for c in chunks] == ["", "Hel", "lo", ""]
+        assert {c.id for c in chunks} == {"chat-1"}
+
+    def test_what_is_said_of_the_whole_answer_is_said_once(self):
+        said = [
+            c.response_metadata for c in read(chunk(content="A"), chunk(content="B"), chunk("stop"))
+        ]
+
+        assert said == [
+            {
+                "model_provider": "grayswan",
+                "model_name": "cygnet",
+                "system_fingerprint": "fp-1",
+            },
+            {},
+            {"model_provider": "grayswan", "finish_reason": "stop"},
+        ]
+        merged = whole(chunk(content="A"), chunk("stop"), chunk("stop"))
+        assert merged.response_metadata == {
+            "model_provider": "grayswan",
+            "model_name": "cygnet",
+            "system_fingerprint": "fp-1",
+            "finish_reason": "stop",
+        }
+
+    def test_a_head_that_comes_late_is_not_lost(self):
+        early = Chunk.model_validate({"choices": [{"delta": {"content": "A"}}]})
+
+        merged = whole(early, chunk("stop", content="B"))
+
+        assert merged.id == "chat-1"
+        assert merged.response_metadata["model_name"] == "cygnet"
+        assert merged.response_metadata["system_fingerprint"] == "fp-1"
+
+    @pytest.mark.parametrize(
+        "chunks",
+        [
+            [chunk(content="A"), chunk("stop", usage=USAGE)],
+            [chunk(content="A", usage=USAGE), chunk("stop")],
+            [chunk(content="A"), chunk("stop"), Chunk.model_validate({**HEAD, "usage": USAGE})],
+            [
+                chunk(content="A", usage={**USAGE, "completion_tokens": 1, "total_tokens": 6}),
+                chunk("stop", usage=USAGE),
+                Chunk.model_validate({**HEAD, "usage": USAGE}),
+            ],
+        ],
+        ids=["last", "first", "no choices", "running totals"],
+    )
+    def test_usage_is_counted_once_wherever_it_comes(self, chunks):
+        merged = whole(*chunks)
+
+        assert merged.usage_metadata == {"input_tokens": 5, "output_tokens": 3, "total_tokens": 8}
+
+    def test_a_chunk_without_a_choice_is_read(self):
+        (only,) = read(Chunk.model_validate({**HEAD, "choices": []}))
+
+        assert only.content == ""
+
+    def test_calls_in_pieces_two_to_a_chunk_and_mixed(self):
+        pieces = [
+            chunk(
+                tool_calls=[call_delta(0, id="1", name="add"), call_delta(1, id="2", name="now")]
+            ),
+            chunk(tool_calls=[call_delta(1, "{"), call_delta(0, '{"a"')]),
+            chunk(tool_calls=[call_delta(0, ": 1}")]),
+            chunk(tool_calls=[call_delta(1, "}")]),
+            chunk("tool_calls"),
+        ]
+
+        assert [c["index"] for c in read(*pieces)[1].tool_call_chunks] == [1, 0]
+        merged = whole(*pieces)
+        assert [(c["id"], c["name"], c["args"]) for c in merged.tool_calls] == [
+            ("1", "add", {"a": 1}),
+            ("2", "now", {}),
+        ]
+        assert merged.invalid_tool_calls == []
+
+    def test_a_text_before_a_call_in_one_chunk(self):
+        calls = [call_delta(0, "{}", id="1", name="now")]
+        merged = whole(chunk(content="Wait.", tool_calls=calls), chunk("tool_calls"))
+
+        assert merged.content == "Wait."
+        assert [c["name"] for c in merged.tool_calls] == ["now"]
+
+    def test_arguments_that_are_no_json_are_invalid(self):
+        calls = [call_delta(0, '{"a": oops}', id="1", name="add")]
+        merged = whole(chunk(tool_calls=calls), chunk("tool_calls"))
+
+        assert merged.tool_calls == []
+        assert [c["args"] for c in merged.invalid_tool_calls] == ['{"a": oops}']
+
+    @pytest.mark.parametrize("arguments", ['{"amount": 100', '{"to": "An', "{", '{"a": 1} {'])
+    def test_arguments_that_langchain_would_mend_are_an_error(self, arguments):
+        calls = [call_delta(0, arguments, id="1", name="pay")]
+
+        with pytest.raises(ToolCallArgumentsError, match="'pay'"):
+            read(chunk(tool_calls=calls), chunk("tool_calls"))
+
+    def test_line_breaks_in_strings_are_meant(self):
+        arguments = '{"text": "one\ntwo"}'
+        calls = [call_delta(0, arguments, id="1", name="say")]
+
+        merged = whole(chunk(tool_calls=calls), chunk("tool_calls"))
+        plain = message(
+            {"tool_calls": [{"id": "1", "function": {"name": "say", "arguments": arguments}}]}
+        )
+        assert merged.tool_calls == plain.tool_calls
+        assert plain.tool_calls[0]["args"] == {"text": "one\ntwo"}
+
+    def test_a_refusal_that_is_said_as_text_too_is_read_once(self):
+        merged = whole(chunk(content="No."), chunk(refusal="No."), chunk("violation"))
+        alone = whole(chunk(refusal="No"), chunk(refusal="."), chunk("violation"))
+
+        assert merged.content == alone.content == "No."
+        assert merged.additional_kwargs == alone.additional_kwargs == {"refusal": "No."}
