@@ -11,13 +11,14 @@ can be left behind is a piece without any mark in it: no more words than that, c
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 from grayswan_core.marks import WORDS_PER_TICK, Anchor, Kind, anchors, few_words, mark, plain
 
-__all__ = ["Piece", "mark", "plain", "split"]
+__all__ = ["Piece", "mark", "mark_all", "plain", "split"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,30 @@ def split(text: str) -> list[Piece]:
     if place < len(text) or not pieces:
         pieces.append(Piece(text[place:], untrusted=False))
     return pieces
+
+
+_LONGEST_NAME = 24
+
+
+def mark_all(value: Any) -> Any:
+    """A value with every text in it marked: in lists, tuples and mappings, however deep.
+
+    Numbers and None say nothing and stay. Of a mapping's keys, short names stay, so that programs
+    find them. Whatever else it is, a template would write it as text, so it becomes marked text.
+    """
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    if isinstance(value, Mapping):
+        return {_marked_key(key): mark_all(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        marked = [mark_all(item) for item in value]
+        return marked if isinstance(value, list) else tuple(marked)
+    return mark(value if isinstance(value, str) else str(value))
+
+
+def _marked_key(key: Any) -> Any:
+    is_name = isinstance(key, str) and key.isidentifier() and len(key) <= _LONGEST_NAME
+    return key if is_name else mark_all(key)
 
 
 def _untrusted_spans(text: str) -> Iterator[tuple[int, int]]:

@@ -123,7 +123,7 @@ class _Separator:
             return call
         try:
             value = json.loads(call.function.arguments)
-        except ValueError:
+        except (ValueError, RecursionError):
             arguments = self._text(call.function.arguments, data)
         else:
             arguments = json.dumps(self._value(value, data), ensure_ascii=False)
@@ -167,12 +167,7 @@ def _check_name(name: str) -> None:
 
 def _placed(turns: Sequence[_Turn], about_tools: Sequence[Message]) -> Iterator[Message]:
     """The messages, with the data where the model expects it."""
-    questions = [
-        index
-        for index, turn in enumerate(turns)
-        if turn.role == "user" and turn.message is not None
-    ]
-    question = questions[-1] if questions else len(turns) - 1
+    question = _last_question(turns)
     after_question = list(about_tools)
     after_results: list[Message] = []
     for index, turn in enumerate(turns):
@@ -181,16 +176,20 @@ def _placed(turns: Sequence[_Turn], about_tools: Sequence[Message]) -> Iterator[
             after_results = []
         if turn.message is not None:
             yield turn.message
-        if turn.role == "system" and index <= question:
+        if turn.role == "system" and index < question:
             after_question += turn.data
         elif turn.message is not None and turn.message.tool_calls:
             after_results = turn.data
         else:
             yield from turn.data
         if index == question:
-            # An assistant that calls tools may stand here, where there is no question at all.
-            after_results = [*after_results, *after_question]
-            if turn.message is None or not turn.message.tool_calls:
-                yield from after_results
-                after_results = []
+            yield from after_question
+            after_question = []
     yield from after_results
+    yield from after_question
+
+
+def _last_question(turns: Sequence[_Turn]) -> int:
+    """Which turn is the last of the user's own words; beyond the last turn if there is none."""
+    own = [index for index, turn in enumerate(turns) if turn.role == "user" and turn.message]
+    return own[-1] if own else len(turns)

@@ -22,22 +22,21 @@ from llama_index.core.base.llms.types import (
     CompletionResponseGen,
     LLMMetadata,
     MessageRole,
-    ToolCallBlock,
 )
 from llama_index.core.constants import DEFAULT_NUM_OUTPUTS
 from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_callback
 from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.llms.llm import ToolSelection
+from llama_index.core.program.utils import FlexibleModel
+from llama_index.core.prompts import PromptTemplate
+from llama_index.core.types import Model, PydanticProgramMode
 from pydantic import ConfigDict, Field
 
-from grayswan_core import ModelSettings, aask, aask_stream, ask, ask_stream
-from grayswan_core.tool_calls import arguments_so_far
-from llama_index_grayswan.messages import (
-    ChunkReader,
-    empty_response,
-    response_from_cygnet,
-    turns_from_messages,
-)
+from grayswan_core import Ask, ModelSettings, aask, aask_stream, ask, ask_stream
+from llama_index_grayswan.messages import turns_from_messages
+from llama_index_grayswan.responses import ChunkReader, response_from_cygnet
+from llama_index_grayswan.structured import astream_objects, stream_objects
+from llama_index_grayswan.tools import offered_tools, sent_choice, tool_selections
 
 if TYPE_CHECKING:
     from llama_index.core.tools.types import BaseTool
@@ -46,6 +45,11 @@ __all__ = ["GraySwan"]
 
 DEFAULT_CONTEXT_WINDOW = 8192
 """Tokens. The service does not say; this is the window of Llama 3, which Cygnet is built on."""
+
+# Among a call's arguments: the own names of tools that are offered under another one.
+_TOOL_NAMES = "tool_names"
+
+_CALLS_A_TOOL = (PydanticProgramMode.DEFAULT, PydanticProgramMode.FUNCTION)
 
 
 class GraySwan(ModelSettings, FunctionCallingLLM):
@@ -151,40 +155,49 @@ class GraySwan(ModelSettings, FunctionCallingLLM):
         return await astream_chat_to_completion_decorator(self._astream_chat)(prompt, **kwargs)
 
     def _chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
-        what = self._ask(turns_from_messages(messages), kwargs)
-        return response_from_cygnet(ask(self.client, what))
+        what, names = self._asked(messages, kwargs)
+        return response_from_cygnet(ask(self.client, what), names)
 
     async def _achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
-        what = self._ask(turns_from_messages(messages), kwargs)
-        return response_from_cygnet(await aask(self.client, what))
+        what, names = self._asked(messages, kwargs)
+        return response_from_cygnet(await aask(self.client, what), names)
+
+    # The hooks below return generators instead of being some: LlamaIndex's callbacks watch only
+    # what is one, and what cannot be sent is refused at the call, not at the first `next`.
 
     def _stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
-        what = self._ask(turns_from_messages(messages), kwargs, stream=True)
+        what, names = self._asked(messages, kwargs, stream=True)
 
-        def responses() -> Generator[ChatResponse, None, None]:
-            reader = ChunkReader()
+        def responses() -> ChatResponseGen:
+            reader = ChunkReader(names)
             with closing(ask_stream(self.client, what)) as chunks:
                 for chunk in chunks:
                     yield reader.read(chunk)
-            if not reader.begun:
-                yield empty_response()
 
         return responses()
 
     async def _astream_chat(
         self, messages: Sequence[ChatMessage], **kwargs: Any
     ) -> ChatResponseAsyncGen:
-        what = self._ask(turns_from_messages(messages), kwargs, stream=True)
+        what, names = self._asked(messages, kwargs, stream=True)
 
-        async def responses() -> AsyncGenerator[ChatResponse, None]:
-            reader = ChunkReader()
+        async def responses() -> ChatResponseAsyncGen:
+            reader = ChunkReader(names)
             async with aclosing(aask_stream(self.client, what)) as chunks:
                 async for chunk in chunks:
                     yield reader.read(chunk)
-            if not reader.begun:
-                yield empty_response()
 
         return responses()
+
+    def _asked(
+        self, messages: Sequence[ChatMessage], arguments: dict[str, Any], *, stream: bool = False
+    ) -> tuple[Ask, dict[str, str]]:
+        """What is asked, and the own names of tools that are offered under another one."""
+        given = {name: value for name, value in arguments.items() if name != _TOOL_NAMES}
+        if all(map(_means_another_service, given.get("extra_headers") or ())):
+            given.pop("extra_headers", None)
+        what = self._ask(turns_from_messages(messages), given, stream=stream)
+        return what, arguments.get(_TOOL_NAMES) or {}
 
     def _prepare_chat_with_tools(
         self,
@@ -202,9 +215,18 @@ class GraySwan(ModelSettings, FunctionCallingLLM):
             user_msg = ChatMessage(user_msg, role=MessageRole.USER)
         if user_msg is not None:
             messages.append(user_msg)
-        offered = [tool.metadata.to_openai_tool(skip_length_check=True) for tool in tools]
-        choice = tool_choice or (tool_required and bool(tools)) or None
-        return {"messages": messages, "tools": offered or None, "tool_choice": choice, **kwargs}
+        offered, renamed = offered_tools(tools)
+        asked = {
+            "messages": messages,
+            "tools": offered or None,
+            "tool_choice": sent_choice(tool_choice, required=tool_required and bool(offered)),
+            **kwargs,
+        }
+        if offered and not allow_parallel_tool_calls:
+            asked["parallel_tool_calls"] = False
+        if renamed:
+            asked[_TOOL_NAMES] = renamed
+        return asked
 
     def get_tool_calls_from_response(
         self, response: ChatResponse, error_on_no_tool_call: bool = True, **kwargs: Any
@@ -214,21 +236,34 @@ class GraySwan(ModelSettings, FunctionCallingLLM):
         In mid-stream their arguments are as far as they have come.
 
         Raises:
-            ValueError: there is none, and one was to be.
+            ToolCallMissingError: there is none, and `error_on_no_tool_call` is set.
+            ToolCallArgumentsError: the answer has ended, and the arguments are no JSON object.
         """
-        del kwargs  # the hook's own
-        blocks = [block for block in response.message.blocks if isinstance(block, ToolCallBlock)]
-        if not blocks and error_on_no_tool_call:
-            raise ValueError("The model made no tool call where one was expected.")
-        return [
-            ToolSelection(
-                tool_id=block.tool_call_id or "",
-                tool_name=block.tool_name,
-                tool_kwargs=_arguments(block.tool_kwargs),
-            )
-            for block in blocks
-        ]
+        return tool_selections(response, required=error_on_no_tool_call)
+
+    def _structured_stream_call(
+        self,
+        output_cls: type[Model],
+        prompt: PromptTemplate,
+        llm_kwargs: dict[str, Any] | None = None,
+        **prompt_args: Any,
+    ) -> Generator[Model | list[Model] | FlexibleModel | list[FlexibleModel], None, None]:
+        if self.pydantic_program_mode in _CALLS_A_TOOL:
+            return stream_objects(self, output_cls, prompt, llm_kwargs, prompt_args)
+        return super()._structured_stream_call(output_cls, prompt, llm_kwargs, **prompt_args)
+
+    async def _structured_astream_call(
+        self,
+        output_cls: type[Model],
+        prompt: PromptTemplate,
+        llm_kwargs: dict[str, Any] | None = None,
+        **prompt_args: Any,
+    ) -> AsyncGenerator[Model | list[Model] | FlexibleModel | list[FlexibleModel], None]:
+        if self.pydantic_program_mode in _CALLS_A_TOOL:
+            return astream_objects(self, output_cls, prompt, llm_kwargs, prompt_args)
+        return await super()._structured_astream_call(output_cls, prompt, llm_kwargs, **prompt_args)
 
 
-def _arguments(arguments: dict[str, Any] | str) -> dict[str, Any]:
-    return arguments_so_far(arguments) if isinstance(arguments, str) else arguments
+def _means_another_service(header: str) -> bool:
+    """Whether a header is one that LlamaIndex's extractors give to every model."""
+    return header.lower().startswith("anthropic-")

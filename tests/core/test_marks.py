@@ -98,7 +98,7 @@ def test_every_text_gets_a_mark_of_its_own():
 
 
 @pytest.mark.parametrize(
-    "name", ["k3x9f2a7b1", "aaaaaaaaaa", "\u017f" * 10, "\u212a" * 10, "ı" * 10]
+    "name", ["k3x9f2a7b1", "aaaaaaaaaa", "\u017f" * 10, "\u212a" * 10, "\u0131" * 10]
 )
 def test_a_mark_that_is_not_signed_is_none_of_ours(name):
     found = anchors(f"☴untrusted:{name}☴ a ☴end:{name}☴")

@@ -4,6 +4,7 @@ import html
 import json
 import re
 import textwrap
+from itertools import pairwise
 
 import jinja2
 import pytest
@@ -39,7 +40,7 @@ TEMPLATES = {
     "f-string": lambda text: f"{BEFORE} {text} {AFTER}",
     "lines of its own": lambda text: f"{BEFORE}\n---\n{text}\n---\n{AFTER}",
     "glued": lambda text: f"{BEFORE}{text}{AFTER}",
-    "format": lambda text: "{} {} {}".format(BEFORE, text, AFTER),
+    "format": lambda text: "{} {} {}".format(BEFORE, text, AFTER),  # noqa: UP032 - the method is meant
     "percent": lambda text: "%s %s %s" % (BEFORE, text, AFTER),  # noqa: UP031
     "jinja2": lambda text: _jinja.from_string("{{ a }} {{ t }} {{ b }}").render(
         a=BEFORE, t=text, b=AFTER
@@ -113,7 +114,7 @@ def test_a_text_cut_anywhere_leaves_no_more_than_is_said(seat, own_lines, docume
     marked = mark(document)
     cuts = data.draw(st.lists(st.integers(0, len(marked)), min_size=1, max_size=5))
     places = [0, *sorted(cuts), len(marked)]
-    for first, last in zip(places, places[1:], strict=False):
+    for first, last in pairwise(places):
         piece = marked[first:last]
         text = seat.format(before=BEFORE, piece=piece, after=AFTER)
         left = trusted(text)

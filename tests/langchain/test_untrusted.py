@@ -278,7 +278,7 @@ def test_a_tool_of_an_importable_class_can_be_pickled():
     home.Reader = Reader
     Reader.__module__, Reader.__qualname__ = "a_home", "Reader"
     sys.modules["a_home"] = home
-    again = pickle.loads(pickle.dumps(untrusted_tool(Reader())))  # noqa: S301 - of our own making
+    again = pickle.loads(pickle.dumps(untrusted_tool(Reader())))
     assert has_marks(again.invoke({"page": "x"}))
 
 

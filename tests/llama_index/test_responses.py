@@ -1,0 +1,154 @@
+import pytest
+from llama_index.core.base.llms.types import ToolCallBlock
+
+from grayswan_core import ChatResponse, Chunk
+from llama_index_grayswan.responses import ChunkReader, response_from_cygnet
+
+USAGE = {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}
+NAMES = {"Box_int_": "Box[int]"}
+
+
+def answer(message, **fields):
+    choice = {"index": 0, "finish_reason": "stop", "message": message, **fields}
+    return ChatResponse.model_validate(
+        {"id": "chatcmpl-1", "model": "cygnet", "choices": [choice], "usage": USAGE}
+    )
+
+
+def call(index, **function):
+    return {
+        "index": index,
+        "id": f"call_{index}" if "name" in function else None,
+        "function": function,
+    }
+
+
+def chunk(delta=None, *, finish_reason=None, usage=None):
+    choices = [] if delta is None else [{"delta": delta, "finish_reason": finish_reason}]
+    return Chunk.model_validate({"id": "chatcmpl-1", "choices": choices, "usage": usage})
+
+
+def read(*chunks, names=None):
+    reader = ChunkReader(names or {})
+    return [reader.read(each) for each in chunks]
+
+
+def test_an_answer_has_its_text_finish_reason_and_counts():
+    found = response_from_cygnet(answer({"content": "Hi"}), {})
+    assert found.message.content == "Hi"
+    assert found.additional_kwargs == {"finish_reason": "stop", **USAGE}
+    assert found.message.additional_kwargs == {}
+    assert found.logprobs is None
+    assert found.delta is None
+
+
+def test_raw_is_everything_as_plain_dicts():
+    raw = response_from_cygnet(answer({"content": "Hi", "mood": "good"}), {}).raw
+    assert raw["id"] == "chatcmpl-1"
+    assert raw["usage"] == USAGE
+    assert raw["choices"][0]["message"]["mood"] == "good"
+
+
+def test_without_usage_the_key_is_there_all_the_same():
+    response = answer({"content": "Hi"})
+    response.usage = None
+    found = response_from_cygnet(response, {})
+    assert found.raw["usage"] is None
+    assert "prompt_tokens" not in found.additional_kwargs
+
+
+@pytest.mark.parametrize("message", [{"content": None}, {}, {"content": ""}])
+def test_no_content_is_no_text(message):
+    assert response_from_cygnet(answer(message), {}).message.content == ""
+
+
+@pytest.mark.parametrize("reason", ["content_filter", "violation"])
+def test_a_refusal_can_be_seen_on_the_response_and_on_the_message(reason):
+    refused = answer({"content": None, "refusal": "No."}, finish_reason=reason)
+    found = response_from_cygnet(refused, {})
+    assert found.message.content == "No."
+    assert found.additional_kwargs["content_filter"] is True
+    assert found.additional_kwargs["finish_reason"] == reason
+    assert found.message.additional_kwargs == {"content_filter": True}
+
+
+def test_a_streamed_refusal_can_be_seen_too():
+    *_, last = read(chunk({"refusal": "N"}), chunk({"refusal": "o"}, finish_reason="violation"))
+    assert last.message.content == "No"
+    assert last.message.additional_kwargs == {"content_filter": True}
+
+
+def test_calls_are_blocks_and_plain_dicts():
+    made = {"id": "call_1", "function": {"name": "Box_int_", "arguments": "{}"}}
+    found = response_from_cygnet(answer({"tool_calls": [made]}), NAMES).message
+    assert found.blocks[1:] == [
+        ToolCallBlock(tool_call_id="call_1", tool_name="Box[int]", tool_kwargs="{}")
+    ]
+    assert found.additional_kwargs["tool_calls"] == [
+        {"id": "call_1", "type": "function", "function": {"name": "Box[int]", "arguments": "{}"}}
+    ]
+
+
+def test_streamed_text_is_cumulative_and_exact():
+    texts = ["", "Hel", "lo", " ", "\n", "Welt ", "ß"]
+    found = read(*(chunk({"content": text}) for text in texts), chunk({}, finish_reason="stop"))
+    assert [each.delta for each in found] == [*texts, ""]
+    assert [each.message.content for each in found] == [
+        "",
+        "Hel",
+        "Hello",
+        "Hello ",
+        "Hello \n",
+        "Hello \nWelt ",
+        "Hello \nWelt ß",
+        "Hello \nWelt ß",
+    ]
+
+
+def test_what_was_said_once_is_on_every_later_chunk():
+    said = read(
+        chunk({"content": "Hi"}),
+        chunk({}, finish_reason="stop"),
+        chunk(usage=USAGE),
+        chunk(),
+    )
+    assert [each.additional_kwargs.get("finish_reason") for each in said] == [
+        None,
+        "stop",
+        "stop",
+        "stop",
+    ]
+    assert [each.raw["usage"] for each in said] == [None, None, USAGE, USAGE]
+    assert [each.additional_kwargs.get("total_tokens") for each in said] == [None, None, 7, 7]
+
+
+def test_two_calls_in_one_chunk_are_both_kept():
+    first, second = call(0, name="a", arguments="{}"), call(1, name="b", arguments='{"x": 1}')
+    (found,) = read(chunk({"tool_calls": [first, second]}))
+    assert [(b.tool_name, b.tool_kwargs) for b in found.message.blocks[1:]] == [
+        ("a", "{}"),
+        ("b", '{"x": 1}'),
+    ]
+
+
+def test_interleaved_calls_are_told_apart():
+    *_, last = read(
+        chunk({"tool_calls": [call(0, name="a", arguments='{"x"')]}),
+        chunk({"tool_calls": [call(1, name="b", arguments='{"y"')]}),
+        chunk({"tool_calls": [call(0, arguments=": 1}")]}),
+        chunk({"tool_calls": [call(1, arguments=": 2}")]}),
+        chunk({}, finish_reason="tool_calls"),
+    )
+    assert [b.tool_kwargs for b in last.message.blocks[1:]] == ['{"x": 1}', '{"y": 2}']
+
+
+def test_earlier_responses_do_not_change():
+    first, second = read(
+        chunk({"content": "a", "tool_calls": [call(0, name="Box_int_", arguments="{")]}),
+        chunk({"content": "b", "tool_calls": [call(0, arguments="}")]}),
+        names=NAMES,
+    )
+    assert first.message.content == "a"
+    assert first.message.blocks[1].tool_kwargs == "{"
+    assert second.message.blocks[1].tool_kwargs == "{}"
+    assert {first.message.blocks[1].tool_name, second.message.blocks[1].tool_name} == {"Box[int]"}
