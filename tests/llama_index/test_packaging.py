@@ -53,7 +53,6 @@ def source(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def wheel(source, tmp_path_factory):
-    pytest.importorskip("hatchling")
     out = tmp_path_factory.mktemp("wheel")
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
     run(*pip, "wheel", "--quiet", "--no-deps", "--no-build-isolation", f"-w{out}", str(source))
@@ -130,7 +129,6 @@ def test_from_an_editable_install_beside_another_provider(source, neighbour, tmp
 
 
 def test_beside_openais_package(tmp_path):
-    pytest.importorskip("llama_index.llms.openai")
     program = (
         "from llama_index.llms.openai import OpenAI\n"
         "from llama_index.llms.grayswan import GraySwan\n"
