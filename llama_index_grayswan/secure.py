@@ -44,7 +44,7 @@ from llama_index.core.response_synthesizers import BaseSynthesizer
 from llama_index.core.tools import BaseTool, QueryEngineTool
 
 from grayswan_core import ConfigurationError
-from grayswan_core.provenance import mark
+from grayswan_core.provenance import mark, mark_all
 from llama_index_grayswan.untrusted import untrusted_tool
 
 __all__ = ["secure"]
@@ -255,10 +255,9 @@ class _MarkedVariable:
     name: str
     inner: Callable[..., Any] | None
 
-    def __call__(self, **values: Any) -> str:
+    def __call__(self, **values: Any) -> Any:
         value = self.inner(**values) if self.inner else values.get(self.name, "")
-        # Some templates are filled with a list, and would show it as Python writes one.
-        return mark("\n".join(map(str, value)) if isinstance(value, list) else str(value))
+        return mark_all(value)
 
 
 def _marked_by(name: str, inner: Callable[..., Any] | None) -> _MarkedVariable:

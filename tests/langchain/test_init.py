@@ -11,6 +11,14 @@ def test_the_public_names():
         "ChatGraySwan",
         "DataMessage",
         "DataMessagePromptTemplate",
+        "MarkDocuments",
+        "UntrustedRetriever",
+        "mark",
+        "mark_documents",
+        "plain",
+        "untrusted_loader",
+        "untrusted_retriever",
+        "untrusted_tool",
     ]
     assert all(hasattr(langchain_grayswan, name) for name in langchain_grayswan.__all__)
 
