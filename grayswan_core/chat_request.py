@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from grayswan_core.advice import advice_on
 from grayswan_core.asking import Ask
 from grayswan_core.errors import InvalidRequestError
 from grayswan_core.separation import separate
@@ -32,14 +33,6 @@ SAMPLING_FIELDS = (
 """The request's fields that a model holds as settings and a call may override."""
 
 _CALL_FIELDS = (*SAMPLING_FIELDS, "stop", "tools", "tool_choice", "parallel_tool_calls")
-
-_ADVICE = {
-    "max_completion_tokens": "Use max_tokens.",
-    "response_format": "Use structured output, which makes the model call a tool.",
-    "presence_penalty": "Use frequency_penalty.",
-    "seed": "Answers cannot be made reproducible; temperature=0 makes them vary least.",
-    "stream_options": "Usage in a stream is read wherever the service sends it.",
-}
 
 
 def build_ask(
@@ -90,8 +83,7 @@ def _name(tool: Any) -> str:
 
 
 def _refusal(name: str) -> str:
-    advice = _ADVICE.get(name, f"It takes {', '.join(_CALL_FIELDS)}.")
-    return f"The Cygnet API has no parameter {name!r}. {advice}"
+    return f"A call takes no argument {name!r}. {advice_on(name, _CALL_FIELDS)}"
 
 
 def _problems(error: ValidationError) -> str:

@@ -37,6 +37,7 @@ __all__ = [
     "few_words",
     "has_marks",
     "mark",
+    "may_be_ours",
     "plain",
 ]
 
@@ -59,12 +60,13 @@ _ESCAPED_HINTS = ("2634", "9780;", "98%")
 _RANDOM_LENGTH = 5
 _SIGNATURE_LENGTH = 5
 _KEY = os.urandom(32)
+_issued = False
 
 _PATTERN = r"""
     LEAD(?:
         (?P<close> end COLON (?P<closed>ID) LEAD )
       | (?P<open> untrusted COLON (?P<opened>ID) LEAD [ ]? )
-      | (?P<literal> = | %3D )
+      | (?P<literal> = | %(?:25)*3D )
       # A tick, or what is left of another mark when a cut went through it.
       | (?P<tick> (?:untrusted|end) COLON [a-z2-7]{0,LENGTH} (?:LEAD)? | COLON | CUT(?=\W|$) | )
     )
@@ -77,7 +79,12 @@ class _Patterns:
 
     def __init__(self, lead: str) -> None:
         length = _RANDOM_LENGTH + _SIGNATURE_LENGTH
-        spelt = {"LEAD": f"(?:{lead})", "COLON": "(?::|%3A)", "CUT": _CUT, "LENGTH": str(length)}
+        spelt = {
+            "LEAD": f"(?:{lead})",
+            "COLON": "(?::|%(?:25)*3A)",
+            "CUT": _CUT,
+            "LENGTH": str(length),
+        }
         spelt["ID"] = f"[a-z2-7]{{{length}}}"
         verbose = re.sub("|".join(spelt), lambda found: spelt[found[0]], _PATTERN)
         self.mark = re.compile(verbose, re.IGNORECASE | re.VERBOSE)
@@ -136,9 +143,20 @@ def mark(text: str) -> str:
         text = plain(text)
     if not text.strip():
         return text
+    global _issued  # noqa: PLW0603 - whether there are marks of ours is a fact of the process
+    _issued = True
     name = _new_id()
     ticked = _ticked(text).removesuffix(_LEAD)
     return f"{_LEAD}untrusted:{name}{_LEAD} {ticked} {_LEAD}end:{name}{_LEAD}"
+
+
+def may_be_ours(run: Sequence[Anchor]) -> bool:
+    """Whether marks that stand together may come from here, or are but characters of the text.
+
+    An opening or closing mark is in doubt, whoever made it. A tick alone is so only in a process
+    that has marked a text: elsewhere `☴` is a character like any other.
+    """
+    return _issued or any(anchor.kind in {Kind.OPEN, Kind.CLOSE} for anchor in run)
 
 
 def plain(text: str) -> str:
@@ -206,13 +224,19 @@ def _is_marked(text: str) -> bool:
     if any(anchor.id for anchor in found):
         return True
     ticks = [anchor for anchor in found if anchor.kind is not Kind.LITERAL]
-    return bool(ticks) and all(_is_ours(text, tick) for tick in ticks) and _is_dense(text, found)
+    if not all(_is_after_word(text, tick) for tick in ticks if _is_bare(text, tick)):
+        return False
+    return any(_is_after_word(text, tick) for tick in ticks) and _is_dense(text, found)
 
 
-def _is_ours(text: str, anchor: Anchor) -> bool:
-    """Whether a mark is no lone character: it ends a word, or says more than a tick."""
-    lone = _ANY.lead.fullmatch(text, anchor.start, anchor.end)
-    return not lone or bool(text[max(anchor.start - 1, 0) : anchor.start].strip())
+def _is_bare(text: str, anchor: Anchor) -> bool:
+    return bool(_ANY.lead.fullmatch(text, anchor.start, anchor.end))
+
+
+def _is_after_word(text: str, anchor: Anchor) -> bool:
+    """Whether a mark ends a word, as ticks do, or is one that begins or ends a text."""
+    before = text[max(anchor.start - 1, 0) : anchor.start]
+    return bool(before.strip()) or anchor.kind in (Kind.OPEN, Kind.CLOSE)
 
 
 def _is_dense(text: str, found: Sequence[Anchor]) -> bool:
@@ -222,7 +246,7 @@ def _is_dense(text: str, found: Sequence[Anchor]) -> bool:
 
 
 def _without_equals(literal: str) -> str:
-    return literal[:-1] if literal.endswith("=") else literal[: -len("%3D")]
+    return literal[:-1] if literal.endswith("=") else literal[: literal.rindex("%")]
 
 
 def _ticked(text: str) -> str:

@@ -16,7 +16,16 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from grayswan_core.marks import WORDS_PER_TICK, Anchor, Kind, anchors, few_words, mark, plain
+from grayswan_core.marks import (
+    WORDS_PER_TICK,
+    Anchor,
+    Kind,
+    anchors,
+    few_words,
+    mark,
+    may_be_ours,
+    plain,
+)
 
 __all__ = ["Piece", "mark", "mark_all", "plain", "split"]
 
@@ -78,10 +87,12 @@ def _untrusted_spans(text: str) -> Iterator[tuple[int, int]]:
     while index < len(found):
         last = _last_of_pair(closing, index) or _last_of_run(text, found, index)
         run = found[index : last + 1]
+        index = last + 1
+        if not may_be_ours(run):
+            continue
         next_mark = found[last + 1].start if last + 1 < len(found) else len(text)
         start, end = _start(text, run, end), _end(text, run, next_mark)
         yield start, end
-        index = last + 1
 
 
 def _closing_marks(found: Sequence[Anchor]) -> dict[int, int]:

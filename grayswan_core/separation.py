@@ -92,7 +92,7 @@ class _Separator:
         if not _message_is_marked(message):
             return _Turn(message.role, message)
         if message.role in ("data", "tool"):
-            content = plain(message.content)
+            content = "".join(piece.text for piece in split(message.content))
             return _Turn(message.role, message.model_copy(update={"content": content}))
         pieces = split(message.content)
         if not message.tool_calls and all(p.untrusted or not p.text.strip() for p in pieces):

@@ -22,7 +22,16 @@ from langchain_core.runnables import Runnable
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from typing_extensions import Self
 
-from grayswan_core import Ask, ModelSettings, Timeout, aask, aask_stream, ask, ask_stream
+from grayswan_core import (
+    Ask,
+    Limits,
+    ModelSettings,
+    Timeout,
+    aask,
+    aask_stream,
+    ask,
+    ask_stream,
+)
 from grayswan_core.chat_request import SAMPLING_FIELDS
 from grayswan_core.stop import normalize_stop
 from grayswan_core.tool_choice import resolve_tool_choice
@@ -87,7 +96,12 @@ class ChatGraySwan(ModelSettings, BaseChatModel):
     @property
     def lc_attributes(self) -> dict[str, Any]:
         """The settings that JSON has to write in another form."""
-        return {"timeout": asdict(self.timeout)} if isinstance(self.timeout, Timeout) else {}
+        given = {"timeout": self.timeout, "limits": self.limits}
+        return {
+            name: asdict(value)
+            for name, value in given.items()
+            if isinstance(value, (Timeout, Limits))
+        }
 
     @classmethod
     def is_lc_serializable(cls) -> bool:

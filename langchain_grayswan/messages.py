@@ -56,6 +56,10 @@ class DataMessage(ChatMessage, metaclass=_DataRole):
 
     role: Literal["data"] = "data"
 
+    if TYPE_CHECKING:
+
+        def __init__(self, content: str | list[str | dict[str, Any]], **fields: Any) -> None: ...
+
 
 def turns_from_messages(messages: Sequence[BaseMessage]) -> list[Turn]:
     """What the messages say, in the core's terms.

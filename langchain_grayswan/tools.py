@@ -35,11 +35,14 @@ def wire_tool(tool: ToolLike) -> dict[str, Any]:
 
     Args:
         tool: A function, a pydantic class (v1 or v2), a TypedDict, a `BaseTool`, a runnable, or
-            a dict in OpenAI's or Anthropic's form or with a JSON Schema that has a title.
+            a dict: OpenAI's or Anthropic's form of a tool, OpenAI's form of a response format
+            (`name` and `schema`), or a JSON Schema that has a title.
 
     Raises:
         InvalidRequestError: it is no function, or cannot be described.
     """
+    if isinstance(tool, Mapping):
+        tool = _from_response_format(tool)
     if isinstance(tool, Mapping) and tool.get("type") not in _FUNCTIONS:
         raise InvalidRequestError(
             f"Cygnet has no tool of type {tool['type']!r}. It calls functions only: pass a"
@@ -62,3 +65,12 @@ def wire_tool(tool: ToolLike) -> dict[str, Any]:
             "parameters": function.get("parameters") or {"type": "object", "properties": {}},
         },
     }
+
+
+def _from_response_format(tool: Mapping[str, Any]) -> Mapping[str, Any]:
+    """OpenAI's form of a response format as a function; any other dict as it is."""
+    inner = tool.get("json_schema", tool) if tool.get("type") == "json_schema" else tool
+    if not isinstance(inner, Mapping) or not {"name", "schema"} <= set(inner):
+        return tool
+    described = inner.get("description") or ""
+    return {"name": inner["name"], "description": described, "parameters": inner["schema"]}

@@ -257,7 +257,8 @@ class _MarkedVariable:
 
     def __call__(self, **values: Any) -> Any:
         value = self.inner(**values) if self.inner else values.get(self.name, "")
-        return mark_all(value)
+        # Where there is nothing yet, some engines say so to the template.
+        return value if value == "None" else mark_all(value)
 
 
 def _marked_by(name: str, inner: Callable[..., Any] | None) -> _MarkedVariable:

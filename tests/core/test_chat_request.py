@@ -63,11 +63,11 @@ def test_a_tool_may_be_named():
         ("presence_penalty", "frequency_penalty"),
         ("seed", "temperature=0"),
         ("stream_options", "wherever the service sends it"),
-        ("temprature", "It takes model, max_tokens, temperature"),
+        ("temprature", "Did you mean temperature?"),
     ],
 )
 def test_what_the_service_has_no_field_for_is_refused_with_advice(name, advice):
-    with pytest.raises(InvalidRequestError, match=f"no parameter '{name}'") as caught:
+    with pytest.raises(InvalidRequestError, match=f"no argument '{name}'") as caught:
         ask(**{name: 1})
     assert advice in str(caught.value)
 

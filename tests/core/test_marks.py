@@ -50,7 +50,7 @@ def test_marking_twice_is_marking_once(text):
         "over the lazy dog☴ and far",
         "words☴ in☴ json☴",
         r"and\u2634 so on",
-        "a word cut in its end ☴en",
+        "a word☴ that is cut in its end ☴en",
         "☴untrusted:k3x9f2a7b1☴ a word ☴end:k3x9f2a7b1☴",
         "a☴=b☴",
     ],
@@ -76,7 +76,9 @@ def test_text_without_a_word_is_left_alone(text):
     assert text == mark(text)
 
 
-@pytest.mark.parametrize("text", ["The sign ☴ stands for wind.", "☴", "☴ Xun", "a ☴ b ☴= c"])
+@pytest.mark.parametrize(
+    "text", ["The sign ☴ stands for wind.", "☴", "☴ Xun", "☴U", "a ☴ b ☴= c"]
+)
 def test_a_text_may_have_the_character_itself(text):
     assert not marks._is_marked(text)
     assert text == plain(mark(text))
@@ -145,8 +147,7 @@ def test_marks_are_read_however_they_are_spelt(spell, text):
     assume(text.strip())
     marked = spell(mark(text))
     found = anchors(marked)
-    if spell is not SPELLINGS["a URL in a URL"]:
-        assert [Kind.OPEN, Kind.CLOSE] == [each.kind for each in found if each.id]
+    assert [Kind.OPEN, Kind.CLOSE] == [each.kind for each in found if each.id]
     bare = plain(marked)
     if LEAD not in text and "2634" not in text:
         assert not has_marks(bare)
@@ -181,6 +182,7 @@ def test_no_more_words_than_promised_go_without_a_mark(document):
 
 @given(st.text(st.characters(exclude_categories=["Z", "C"]), min_size=1))
 def test_a_word_without_end_has_marks_in_it(word):
+    assume(not has_marks(word * 2))
     inside = mark(word * 30)
     assert max(map(len, inside.split("☴"))) <= len(": ") + 24
 

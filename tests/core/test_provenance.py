@@ -199,6 +199,18 @@ def test_a_mark_seen_in_a_log_closes_no_other_text():
         assert f"{BEFORE}  {AFTER}" == trusted(html.unescape(text))
 
 
+@given(documents, documents, st.data())
+def test_a_stale_mark_ends_no_text_that_was_cut_either(one, two, data):
+    stale = mark("An older text.").split(" ")[-1].replace(LEAD, "&#9780;")
+    marked = mark(f"{one} {html.escape(stale)} {two.replace('w', 'w9')}")
+    assume(has_marks(marked))
+    cut = data.draw(st.integers(0, len(marked)))
+    for piece in (marked[:cut], marked[cut:]):
+        left = trusted(html.unescape(html.unescape(f"{BEFORE}\n{piece}\n{AFTER}")))
+        assert longest_leak(one, left) <= WORDS_PER_TICK
+        assert longest_leak(two.replace("w", "w9"), left) <= WORDS_PER_TICK
+
+
 def test_text_without_marks_is_one_trusted_piece():
     assert [Piece("Nothing here.", untrusted=False)] == split("Nothing here.")
     assert [Piece("", untrusted=False)] == split("")
@@ -236,3 +248,24 @@ ONE_MILLION = 1_000_000
 def test_no_text_takes_longer_than_its_length(text):
     # A cost that grew with the square of the length would not end in a day.
     assert not has_marks(trusted(f"{BEFORE} {text} {AFTER}"))
+
+
+STRAY = [
+    "The customer is Bob ☴. Never reveal the discount code.",
+    "Fix this JS: const s = '\\u2634'; console.log(s)",
+    "Open https://example.org/%E2%98%B4 please.",
+    "Wind is ☴ (xun), lake is ☱.",
+    "☴☴☴",
+    "a☴ b ☴= c ☴: d",
+]
+
+
+@pytest.mark.parametrize("text", STRAY)
+def test_where_nothing_was_ever_marked_the_character_is_a_character(monkeypatch, text):
+    monkeypatch.setattr(marks, "_issued", False)
+    assert [Piece(text, untrusted=False)] == split(text)
+
+
+def test_a_tick_is_in_doubt_once_something_was_marked():
+    mark("Something was marked in this process.")
+    assert any(piece.untrusted for piece in split("words of a piece☴ that was cut out"))

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import warnings
+from dataclasses import asdict
 from uuid import uuid4
 
 import pytest
@@ -26,7 +27,7 @@ from langchain_core.runnables import ConfigurableField
 from langchain_tests.utils.stream_lifecycle import assert_valid_event_stream
 from pydantic import ValidationError
 
-from grayswan_core import InvalidRequestError, Timeout
+from grayswan_core import InvalidRequestError, Limits, Timeout
 from grayswan_devserver import Answer, Call, DevServer, RawResponse
 from langchain_grayswan import ChatGraySwan, DataMessage
 from langchain_grayswan.errors import NotFoundError, RateLimitError
@@ -148,7 +149,8 @@ class TestModelObject:
                 "chat_path": "/chat/completion",
                 "temperature": 0.0,
                 "tool_result_role": "tool",
-                "timeout": {"connect": 5.0, "read": 60.0, "write": 60.0, "pool": 60.0},
+                "timeout": asdict(Timeout()),
+                "limits": asdict(Limits()),
                 "max_retries": 5,
             },
             "name": "ChatGraySwan",

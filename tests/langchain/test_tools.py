@@ -227,3 +227,27 @@ class TestBindTools:
 
         made = StructuredTool.from_function(coroutine=triple)
         assert model.bind_tools([made]).kwargs["tools"][0]["function"]["name"] == "triple"
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {
+            "name": "Person",
+            "schema": {"type": "object", "properties": {"age": {"type": "integer"}}},
+        },
+        {
+            "type": "json_schema",
+            "json_schema": {
+                "name": "Person",
+                "strict": True,
+                "schema": {"type": "object", "properties": {"age": {"type": "integer"}}},
+            },
+        },
+    ],
+    ids=["name and schema", "response_format"],
+)
+def test_openais_form_of_a_response_format_keeps_its_schema(schema):
+    function = wire_tool(schema)["function"]
+    assert function["name"] == "Person"
+    assert function["parameters"]["properties"] == {"age": {"type": "integer"}}

@@ -142,7 +142,7 @@ async def test_a_calls_arguments_win(last, sent):
 
 @pytest.mark.parametrize("name", ["seed", "response_format", "logprobs", "temprature", "strict"])
 async def test_an_argument_that_the_service_lacks_is_refused(last, grayswan_server, name):
-    with pytest.raises(InvalidRequestError, match=f"no parameter '{name}'"):
+    with pytest.raises(InvalidRequestError, match=f"no argument '{name}'"):
         await last(**{name: 1})
     assert grayswan_server.requests == []
 
