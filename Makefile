@@ -9,12 +9,13 @@ endif
 
 VENV := .venv/$(VERSION)
 MIN_VENV := .venv/$(VERSION)-min
+BENCH_VENV := .venv/$(VERSION)-bench
 RUN := $(VENV)/bin/python
 INSTALL = -m pip install --quiet --disable-pip-version-check
 TESTS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-min check format serve clean
+.PHONY: help demo test test-min check format serve bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +39,9 @@ format: $(VENV)/.check ## format and mend what can be mended
 	$(VENV)/bin/ruff format .
 	$(VENV)/bin/ruff check --fix .
 
+bench: $(BENCH_VENV)/.bench ## measure side by side with the peers (SHORT=1: does it run?)
+	$(BENCH_VENV)/bin/python -m benchmarks.performance $(if $(SHORT),--short)
+
 serve: $(VENV)/.demo ## run the local server
 	$(RUN) -m grayswan_devserver
 
@@ -45,7 +49,7 @@ clean: ## remove the environments and everything made
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build
 
 # pip has known dependency groups since 25.1, and a new environment may have an older one.
-$(VENV)/.pip $(MIN_VENV)/.pip:
+$(VENV)/.pip $(MIN_VENV)/.pip $(BENCH_VENV)/.pip:
 	@echo "Making an environment for Python $(VERSION) in $(@D) ..."
 	@$(PYTHON) -m venv $(@D)
 	@$(@D)/bin/python $(INSTALL) --upgrade "pip>=25.1"
@@ -64,4 +68,9 @@ $(VENV)/.check: $(VENV)/.pip pyproject.toml constraints.txt
 $(MIN_VENV)/.test: $(MIN_VENV)/.pip pyproject.toml constraints-min.txt
 	@echo "Installing the oldest versions admitted (once, a minute or so) ..."
 	@$(MIN_VENV)/bin/python $(INSTALL) --constraint constraints-min.txt --editable ".[all]" --group test
+	@touch $@
+
+$(BENCH_VENV)/.bench: $(BENCH_VENV)/.pip pyproject.toml constraints.txt
+	@echo "Installing the peers to measure against (once, a minute or so) ..."
+	@$(BENCH_VENV)/bin/python $(INSTALL) --constraint constraints.txt --editable ".[all]" --group bench
 	@touch $@

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from grayswan_core.accumulate import Accumulator
 from grayswan_core.asking import Ask, aask, aask_stream, ask, ask_stream
-from grayswan_core.config import ClientConfig, Timeout
+from grayswan_core.config import ClientConfig, Limits, Timeout
 from grayswan_core.errors import (
     APIConnectionError,
     APIError,
@@ -81,6 +81,7 @@ __all__ = [
     "IncompleteStreamError",
     "InternalServerError",
     "InvalidRequestError",
+    "Limits",
     "Message",
     "ModelSettings",
     "ModerationRequest",

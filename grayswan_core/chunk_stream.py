@@ -18,7 +18,8 @@ from grayswan_core.errors import (
     ResponseError,
     StreamError,
 )
-from grayswan_core.sse import DEFAULT_MAX_EVENT_SIZE, Event, EventDecoder, EventTooLargeError
+from grayswan_core.limits import DEFAULT_LIMITS
+from grayswan_core.sse import Event, EventDecoder, EventTooLargeError
 from grayswan_core.stop import StopFilter
 from grayswan_core.wire import Chunk, ChunkChoice, Delta, parse
 
@@ -38,6 +39,7 @@ class ChunkStream:
 
     Attributes:
         done: Whether nothing more is to be read, so that the connection may be closed.
+        cut: Whether that is because of a stop sequence, with the service still speaking.
     """
 
     def __init__(
@@ -45,9 +47,10 @@ class ChunkStream:
         *,
         stop: Sequence[str] = (),
         expected_choices: int = 1,
-        max_event_size: int = DEFAULT_MAX_EVENT_SIZE,
+        max_event_size: int = DEFAULT_LIMITS.max_event_size,
     ) -> None:
         self.done = False
+        self.cut = False
         self._decoder = EventDecoder(max_event_size)
         self._answer = Accumulator()
         self._stop = stop
@@ -126,7 +129,8 @@ class ChunkStream:
     def _parse(self, event: Event) -> Chunk:
         chunk = None if event.name == b"error" else _chunk_in(event.data)
         if chunk is None:
-            raise self.failed(_reported(event))
+            error = _reported(event)
+            raise self.failed(error) from error.__cause__
         return chunk
 
     def _apply_stop(self, chunk: Chunk) -> None:
@@ -134,7 +138,7 @@ class ChunkStream:
         if len(self._filters) == self._expected_choices and all(
             stop.stopped for stop in self._filters.values()
         ):
-            self.done = True
+            self.done = self.cut = True
 
     def _cut(self, choice: ChunkChoice) -> bool:
         """Take the text from the stop sequence on out of a choice; False if it had ended."""
@@ -177,13 +181,16 @@ def _chunk_in(data: bytes) -> Chunk | None:
 
 def _reported(event: Event) -> APIError:
     """The error for an event that is no chunk: what the service reports, or nonsense."""
+    cause = payload = None
     try:
         payload = from_json(event.data)
-    except ValueError:
-        payload = None
+    except ValueError as error:  # its words name a place, and hold nothing of the data
+        cause = ValueError(str(error))
     if isinstance(payload, dict) and (says_error(payload) or event.name == b"error"):
         return error_from_event(payload)
     said = excerpt(event.data)
     if event.name == b"error":
         return StreamError(f"The service reported an error: {said}", body=said)
-    return ResponseError(f"An event of the stream cannot be read: {said!r}", body=said)
+    unreadable = ResponseError(f"An event of the stream cannot be read: {said!r}", body=said)
+    unreadable.__cause__ = cause
+    return unreadable

@@ -12,22 +12,23 @@ import itertools
 import time
 from collections.abc import (
     AsyncGenerator,
-    Callable,
     Generator,
-    Iterable,
     Sequence,
 )
 from contextlib import aclosing, closing
-from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from typing_extensions import Self
 
 from grayswan_core import transport
+from grayswan_core.attempt import Attempt, Call
 from grayswan_core.chunk_stream import ChunkStream
+from grayswan_core.deadline import Deadline
 from grayswan_core.error_responses import error_from_response, error_from_wrong_type
-from grayswan_core.errors import APIConnectionError, APIError
+from grayswan_core.errors import APIError
+from grayswan_core.http_clients import HttpClients
+from grayswan_core.network import keeps_deadlines
 from grayswan_core.stop import normalize_stop, truncate
 from grayswan_core.whole_body import WholeBody
 from grayswan_core.wire import (
@@ -42,42 +43,14 @@ from grayswan_core.wire import (
 if TYPE_CHECKING:
     import httpx
 
-    from grayswan_core.config import ClientConfig, Timeout
+    from grayswan_core.config import ClientConfig
 
 __all__ = ["CygnetClient"]
 
 _T = TypeVar("_T")
-_T_co = TypeVar("_T_co", covariant=True)
-
-# Anything shorter is a stand-in for tests, and is found in plain words.
-_SHORTEST_SECRET = 8
 
 _JSON = "application/json"
 _EVENT_STREAM = "text/event-stream"
-
-
-class _Reader(Protocol[_T_co]):
-    """Turns the pieces of a body into items, and knows when there are no more to come."""
-
-    @property
-    def done(self) -> bool: ...
-    @property
-    def started(self) -> bool: ...
-    @property
-    def finished(self) -> bool: ...
-    def feed(self, piece: bytes) -> Iterable[_T_co]: ...
-    def close(self) -> Iterable[_T_co]: ...
-    def failed(self, error: APIError) -> APIError: ...
-
-
-@dataclass(frozen=True)
-class _Call(Generic[_T]):
-    """One request and how its answer is read; each try gets a reader of its own."""
-
-    path: str
-    body: bytes
-    accept: str
-    new_reader: Callable[[], _Reader[_T]]
 
 
 class CygnetClient:
@@ -101,7 +74,7 @@ class CygnetClient:
         http_async_client: httpx.AsyncClient | None = None,
     ) -> None:
         self._config = config
-        self._http = transport.HttpClients(http_client, http_async_client)
+        self._http = HttpClients(http_client, http_async_client, config.limits)
 
     def complete(self, request: ChatRequest, *, stop: Sequence[str] = ()) -> ChatResponse:
         """Get a whole answer.
@@ -154,11 +127,11 @@ class CygnetClient:
         return response
 
     def close(self) -> None:
-        """Close the connections, those in use by other threads too, whose calls then fail."""
+        """Close the connections; those in use, when the calls that use them end."""
         self._http.close()
 
     async def aclose(self) -> None:
-        """Close the connections, those of the running event loop before this returns."""
+        """`close`; the running event loop's unused connections are closed before this returns."""
         await self._http.aclose()
 
     def __enter__(self) -> Self:
@@ -186,118 +159,132 @@ class CygnetClient:
     def __repr__(self) -> str:
         return f"{type(self).__name__}(base_url={self._config.base_url!r})"
 
-    def _chat_call(self, request: ChatRequest) -> _Call[ChatResponse]:
-        return _Call(
-            self._config.chat_path, request.to_body(), _JSON, lambda: WholeBody(ChatResponse)
-        )
+    def _chat_call(self, request: ChatRequest) -> Call[ChatResponse]:
+        path = self._config.chat_path
+        return Call(path, request.to_body(), _JSON, False, lambda: WholeBody(ChatResponse))
 
-    def _stream_call(self, request: ChatRequest, stop: Sequence[str]) -> _Call[Chunk]:
+    def _stream_call(self, request: ChatRequest, stop: Sequence[str]) -> Call[Chunk]:
         sequences = normalize_stop(stop)
-        return _Call(
+        return Call(
             self._config.chat_path,
             request.to_body(stream=True),
             _EVENT_STREAM,
-            lambda: ChunkStream(stop=sequences, expected_choices=request.n or 1),
+            True,
+            lambda: ChunkStream(
+                stop=sequences,
+                expected_choices=request.n or 1,
+                max_event_size=self._config.limits.max_event_size,
+            ),
         )
 
-    def _exchange(self, call: _Call[_T]) -> Generator[_T, None, None]:
-        for attempt in itertools.count(1):
-            reader = call.new_reader()
+    def _exchange(self, call: Call[_T]) -> Generator[_T, None, None]:
+        deadline = Deadline(self._config.timeout)
+        body = piece = b""
+        for number in itertools.count(1):
+            attempt = Attempt(call, deadline, self._config.limits.max_response_size)
             try:
-                with transport.translated(), closing(self._send(call)) as response:
-                    for piece in transport.pieces(response):
-                        yield from reader.feed(piece)
-                        if reader.done:
-                            break
-                yield from reader.close()
+                with transport.Translated(deadline), self._http.sync_client() as client:
+                    request = self._request(client, call, deadline)
+                    with closing(transport.send(client, request)) as response:
+                        if not _begins(attempt, response, call):
+                            size = self._config.limits.max_error_size
+                            body = transport.read_head(response, size, deadline)
+                            raise _refusal(response, call, body)
+                        for piece in transport.pieces(response):
+                            yield from attempt.feed(piece)
+                            if attempt.over:
+                                break
+                yield from attempt.close()
             except APIError as error:
-                if _came_too_late(error, reader):
-                    return
-                delay = self._delay(attempt, error, reader)
+                body = piece = b""  # the service may have echoed a secret
+                delay = self._delay(number, error, attempt, deadline)
                 if delay is None:
-                    raise
+                    return
             else:
                 return
             time.sleep(delay)
 
-    async def _aexchange(self, call: _Call[_T]) -> AsyncGenerator[_T, None]:
-        for attempt in itertools.count(1):
-            reader = call.new_reader()
+    async def _aexchange(self, call: Call[_T]) -> AsyncGenerator[_T, None]:
+        deadline = Deadline(self._config.timeout)
+        body = piece = b""
+        for number in itertools.count(1):
+            attempt = Attempt(call, deadline, self._config.limits.max_response_size)
             try:
                 # No context manager here may be an async generator: when a loop ends, it closes
                 # all of them at once, and one cannot be closed while another closes it.
-                with transport.translated(), await self._http.async_client() as client:
-                    async with aclosing(await self._asend(client, call)) as response:
-                        async for piece in transport.apieces(response):
-                            for item in reader.feed(piece):
-                                yield item
-                            if reader.done:
-                                break
-                for item in reader.close():
+                with transport.Translated(deadline):
+                    async with self._http.async_client() as client:
+                        request = self._request(client, call, deadline)
+                        async with aclosing(await transport.asend(client, request)) as response:
+                            if not _begins(attempt, response, call):
+                                size = self._config.limits.max_error_size
+                                body = await transport.aread_head(response, size, deadline)
+                                raise _refusal(response, call, body)
+                            async for piece in transport.apieces(response):
+                                for item in attempt.feed(piece):
+                                    yield item
+                                if attempt.over:
+                                    break
+                for item in attempt.close():
                     yield item
             except APIError as error:
-                if _came_too_late(error, reader):
-                    return
-                delay = self._delay(attempt, error, reader)
+                body = piece = b""  # the service may have echoed a secret
+                delay = self._delay(number, error, attempt, deadline)
                 if delay is None:
-                    raise
+                    return
             else:
                 return
             await asyncio.sleep(delay)
 
-    def _send(self, call: _Call[Any]) -> httpx.Response:
-        """The response to one try, when it is of the kind asked for."""
-        response = transport.send(self._http.sync_client(), *self._sending(call))
-        if not _is_expected(response, call):
-            with closing(response):
-                raise _refusal(response, call, transport.read_head(response))
-        return response
-
-    async def _asend(self, client: httpx.AsyncClient, call: _Call[Any]) -> httpx.Response:
-        """`_send`, async."""
-        response = await transport.asend(client, *self._sending(call))
-        if not _is_expected(response, call):
-            async with aclosing(response):
-                raise _refusal(response, call, await transport.aread_head(response))
-        return response
-
-    def _sending(self, call: _Call[Any]) -> tuple[str, dict[str, str], bytes, Timeout]:
-        """Where a call goes and with what."""
+    def _request(
+        self, client: httpx.Client | httpx.AsyncClient, call: Call[Any], deadline: Deadline
+    ) -> httpx.Request:
+        """What one try sends."""
         config = self._config
         headers = {
-            **config.headers,
+            **{name: value.get_secret_value() for name, value in config.headers.items()},
             "authorization": f"Bearer {config.api_key.get_secret_value()}",
             "content-type": _JSON,
             "accept": call.accept,
             # A small compressed body can unpack to gigabytes, and tokens compress badly.
             "accept-encoding": "identity",
         }
-        return config.base_url + call.path, headers, call.body, config.timeout
+        waits = deadline.waits(streams=call.streams)
+        return transport.new_request(client, config.base_url + call.path, headers, call.body, waits)
 
-    def _delay(self, attempt: int, error: APIError, reader: _Reader[Any]) -> float | None:
-        """Seconds until the next try, or None when the error, now with what came, stands."""
-        reader.failed(error)
-        key = self._config.api_key.get_secret_value()
-        if len(key) >= _SHORTEST_SECRET:
-            error.hide(key)
-        return None if reader.started else self._config.retry.delay(attempt, error)
+    def _delay(
+        self, number: int, error: APIError, attempt: Attempt[Any], deadline: Deadline
+    ) -> float | None:
+        """Seconds until the next try, or None when nothing is lost: the answer is whole.
+
+        Raises:
+            APIError: the error, now with what came, when it stands.
+        """
+        if attempt.came_too_late(error):
+            return None
+        again = attempt.judge(error)
+        self._config.hide_secrets(error)
+        delay = self._config.retry.delay(number, error) if again else None
+        deadline.expect_nothing()
+        if delay is None or delay >= deadline.remaining():
+            raise error.with_traceback(None)  # what is below holds what the service said
+        return delay
 
 
-def _moderation_call(request: ModerationRequest) -> _Call[ModerationResponse]:
-    return _Call(MODERATION_PATH, request.to_body(), _JSON, lambda: WholeBody(ModerationResponse))
+def _moderation_call(request: ModerationRequest) -> Call[ModerationResponse]:
+    body = request.to_body()
+    return Call(MODERATION_PATH, body, _JSON, False, lambda: WholeBody(ModerationResponse))
 
 
-def _came_too_late(error: APIError, reader: _Reader[Any]) -> bool:
-    """Whether the connection broke only when the answer was whole, so nothing is lost."""
-    return reader.finished and isinstance(error, APIConnectionError)
-
-
-def _is_expected(response: httpx.Response, call: _Call[Any]) -> bool:
+def _begins(attempt: Attempt[Any], response: httpx.Response, call: Call[Any]) -> bool:
+    """Whether the response is of the kind asked for; the attempt notes its beginning."""
+    lingers = keeps_deadlines(response)
+    attempt.begin(response.status_code, response.headers, may_linger=lingers)
     kind = response.headers.get("content-type", call.accept)
     return response.is_success and kind.partition(";")[0].strip().lower() == call.accept
 
 
-def _refusal(response: httpx.Response, call: _Call[Any], body: bytes) -> APIError:
+def _refusal(response: httpx.Response, call: Call[Any], body: bytes) -> APIError:
     headers = response.headers
     if response.is_success:
         return error_from_wrong_type(call.accept, headers, body)

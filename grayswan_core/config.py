@@ -13,16 +13,19 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import SecretStr
 from typing_extensions import Self
 
-from grayswan_core.errors import ConfigurationError
+from grayswan_core.errors import APIError, ConfigurationError
+from grayswan_core.limits import DEFAULT_LIMITS, DEFAULT_TIMEOUT, Limits, Timeout
 from grayswan_core.retry import RetryPolicy
 from grayswan_core.wire import DEFAULT_BASE_URL, DEFAULT_CHAT_PATH
 
 __all__ = [
     "API_KEY_VARIABLE",
     "BASE_URL_VARIABLE",
+    "DEFAULT_LIMITS",
     "DEFAULT_MAX_RETRIES",
     "DEFAULT_TIMEOUT",
     "ClientConfig",
+    "Limits",
     "Timeout",
 ]
 
@@ -44,47 +47,10 @@ _FORBIDDEN_HEADERS = frozenset(
     }
 )
 
+# Anything shorter is a stand-in for tests, and is found in plain words.
+_SHORTEST_SECRET = 8
+
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-
-# Longer waits than this, 30 years, overflow the system's clocks.
-_LONGEST_WAIT = 1e9
-
-
-@dataclass(frozen=True)
-class Timeout:
-    """Longest waits in seconds; None waits for ever.
-
-    Attributes:
-        connect: For a connection to be made.
-        read: For the next bytes of an answer.
-        write: For a piece of the request to be taken.
-        pool: For a free connection when all are in use.
-    """
-
-    connect: float | None = 5.0
-    read: float | None = 60.0
-    write: float | None = 60.0
-    pool: float | None = 60.0
-
-    def __post_init__(self) -> None:
-        for wait in (self.connect, self.read, self.write, self.pool):
-            if wait is not None and not 0 < wait <= _LONGEST_WAIT:
-                raise ConfigurationError(
-                    f"A timeout is a number of seconds above 0 (None for no limit), not {wait!r}."
-                )
-
-    @classmethod
-    def of(cls, timeout: float | Timeout | None) -> Timeout:
-        """One number is every wait, but connecting is never given more than the default."""
-        if isinstance(timeout, Timeout):
-            return timeout
-        if timeout is None:
-            return cls(None, None, None, None)
-        connect = cls.connect if cls.connect is None else min(timeout, cls.connect)
-        return cls(connect, timeout, timeout, timeout)
-
-
-DEFAULT_TIMEOUT = Timeout()
 
 
 @dataclass(frozen=True)
@@ -96,8 +62,9 @@ class ClientConfig:
     chat_path: str = DEFAULT_CHAT_PATH
     timeout: Timeout = DEFAULT_TIMEOUT
     retry: RetryPolicy = field(default_factory=RetryPolicy)
+    limits: Limits = DEFAULT_LIMITS
     # Headers may carry secrets of a gateway, so no repr shows them.
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    headers: Mapping[str, SecretStr] = field(default_factory=dict, repr=False)
 
     @classmethod
     def resolve(
@@ -108,6 +75,7 @@ class ClientConfig:
         chat_path: str = DEFAULT_CHAT_PATH,
         timeout: float | Timeout | None = DEFAULT_TIMEOUT,
         max_retries: int = DEFAULT_MAX_RETRIES,
+        limits: Limits = DEFAULT_LIMITS,
         headers: Mapping[str, str] | None = None,
         allow_insecure_http: bool = False,
     ) -> ClientConfig:
@@ -118,8 +86,9 @@ class ClientConfig:
             base_url: The service's address; else the variable `GRAY_SWAN_BASE_URL`; else
                 `https://api.grayswan.ai`.
             chat_path: Path of the chat endpoint under the base URL.
-            timeout: Longest wait for the next bytes in seconds, or a `Timeout`.
+            timeout: Longest wait for the service to go on in seconds, or a `Timeout`.
             max_retries: Tries after the first.
+            limits: What an answer may weigh, and how many connections may be open.
             headers: Further headers to send with each request.
             allow_insecure_http: Allow `http://` to another machine than this one.
 
@@ -134,12 +103,20 @@ class ClientConfig:
             chat_path=_checked_path(chat_path),
             timeout=Timeout.of(timeout),
             retry=RetryPolicy(max_retries=max_retries),
+            limits=limits,
             headers=_checked_headers(headers or {}),
         )
 
+    def hide_secrets(self, error: APIError) -> None:
+        """Take the key and the further headers out of an error, where the service echoed them."""
+        for secret in (self.api_key, *self.headers.values()):
+            if len(secret) >= _SHORTEST_SECRET:
+                error.hide(secret.get_secret_value())
+
     def __reduce__(self) -> tuple[Any, ...]:
         """A pickle holds no secret: the key is read from the environment again, headers go."""
-        return _unpickled, (self.base_url, self.chat_path, self.timeout, self.retry)
+        kept = (self.base_url, self.chat_path, self.timeout, self.retry, self.limits)
+        return _unpickled, kept
 
     def __copy__(self) -> Self:
         return self
@@ -148,32 +125,39 @@ class ClientConfig:
         return self
 
 
-def _unpickled(base_url: str, chat_path: str, timeout: Timeout, retry: RetryPolicy) -> ClientConfig:
-    return ClientConfig(resolve_api_key(), base_url, chat_path, timeout, retry)
+def _unpickled(base_url: str, *kept: Any) -> ClientConfig:
+    return ClientConfig(resolve_api_key(), base_url, *kept)
 
 
 def resolve_api_key(api_key: SecretStr | str | None = None) -> SecretStr:
     """The key given, else the one in the environment, without the white space around it.
 
     Raises:
-        ConfigurationError: there is none, or it cannot be a key. The message never shows it.
+        ConfigurationError: there is none, or it cannot be a key. The message never shows it,
+            nor does a local variable of the frames in the traceback.
     """
-    value = api_key.get_secret_value() if isinstance(api_key, SecretStr) else api_key
-    if value is None:
-        value = os.environ.get(API_KEY_VARIABLE, "")
-    value = value.strip()
-    if not value:
+    key = _stripped(os.environ.get(API_KEY_VARIABLE, "") if api_key is None else api_key)
+    if not key.get_secret_value():
         raise ConfigurationError(
             "There is no Gray Swan API key. Set the environment variable"
             f" {API_KEY_VARIABLE}, or pass api_key=..."
         )
-    # A line break would end the header and start another; h11 would print the key in its error.
-    if not (value.isascii() and value.isprintable()) or " " in value:
+    if not _may_be_sent(key):
         raise ConfigurationError(
             "The Gray Swan API key holds characters that no key has (white space, control or"
             f" non-ASCII characters). Check {API_KEY_VARIABLE} or api_key."
         )
-    return SecretStr(value)
+    return key
+
+
+def _stripped(key: SecretStr | str) -> SecretStr:
+    return SecretStr((key.get_secret_value() if isinstance(key, SecretStr) else key).strip())
+
+
+def _may_be_sent(key: SecretStr) -> bool:
+    # A line break would end the header and start another; h11 would print the key in its error.
+    value = key.get_secret_value()
+    return value.isascii() and value.isprintable() and " " not in value
 
 
 def resolve_base_url(base_url: str | None = None, *, allow_insecure_http: bool = False) -> str:
@@ -230,7 +214,7 @@ def _checked_path(path: str) -> str:
     return "/" + path.strip("/")
 
 
-def _checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
+def _checked_headers(headers: Mapping[str, str]) -> dict[str, SecretStr]:
     checked = {}
     for name, given in headers.items():
         value = given.strip()
@@ -239,5 +223,5 @@ def _checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
         # What h11 refuses it prints, and the value may be a secret.
         if not (_HEADER_NAME.fullmatch(name) and value.isascii() and value.isprintable()):
             raise ConfigurationError(f"The header {name!r} holds characters no header may have.")
-        checked[name.lower()] = value
+        checked[name.lower()] = SecretStr(value)
     return checked

@@ -128,10 +128,10 @@ class APIError(GraySwanError):
         return self.partial.choices[0].message.content or ""
 
     def hide(self, secret: str) -> None:
-        """Take a secret that the service has echoed out of the words and the body."""
+        """Take a secret that the service has echoed out of the words, the body and the causes."""
         self.message = self.message.replace(secret, _HIDDEN)
-        self.args = (self.message,)
         self.body = _without(self.body, secret)
+        _hide_behind(self, secret)
 
     def details(self) -> dict[str, Any]:
         """The keyword arguments that make this error again, in this class or another."""
@@ -159,6 +159,16 @@ def _without(value: Any, secret: str) -> Any:
     if isinstance(value, list):
         return [_without(item, secret) for item in value]
     return value
+
+
+def _hide_behind(error: BaseException | None, secret: str) -> None:
+    """Take a secret out of an error's arguments and those of the errors behind it."""
+    while error is not None:
+        for each in error.args:
+            if isinstance(each, BaseException):  # as httpcore keeps h11's
+                _hide_behind(each, secret)
+        error.args = tuple(_without(list(error.args), secret))
+        error = error.__cause__
 
 
 def _rebuild(kind: type[APIError], message: str, details: dict[str, Any]) -> APIError:

@@ -7,6 +7,7 @@ are in no dump, pickle or repr; an unpickled model reads its key from the enviro
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -16,12 +17,15 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
 from typing_extensions import Self
 
+from grayswan_core.advice import advice_on
 from grayswan_core.asking import Ask
 from grayswan_core.chat_request import SAMPLING_FIELDS, build_ask
 from grayswan_core.config import (
+    DEFAULT_LIMITS,
     DEFAULT_MAX_RETRIES,
     DEFAULT_TIMEOUT,
     ClientConfig,
+    Limits,
     Timeout,
     resolve_api_key,
     resolve_base_url,
@@ -38,6 +42,16 @@ __all__ = ["ModelSettings"]
 
 _building = threading.Lock()
 
+
+def _unlock_in_child() -> None:
+    # The thread that was building a client when the process forked is not in the child.
+    global _building  # noqa: PLW0603 - a lock that another process holds is of no use
+    _building = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_unlock_in_child)
+
 _SECRETS = ("api_key", "default_headers", "http_client", "http_async_client")
 
 
@@ -53,7 +67,7 @@ class ModelSettings(BaseModel):
     )
 
     model: str = Field(default=DEFAULT_MODEL, description="The model's name.")
-    api_key: SecretStr | None = Field(
+    api_key: SecretStr | str | None = Field(
         default=None,
         description="The API key; else the variable GRAYSWAN_API_KEY.",
         exclude=True,
@@ -86,7 +100,10 @@ class ModelSettings(BaseModel):
     )
     timeout: float | Timeout | None = Field(
         default=DEFAULT_TIMEOUT,
-        description="Longest wait for the next bytes in seconds, or one value for each wait.",
+        description="Longest wait for the service to go on in seconds, or a value for each wait.",
+    )
+    limits: Limits = Field(
+        default=DEFAULT_LIMITS, description="What answers may weigh, and how many connections."
     )
     max_retries: int = Field(
         default=DEFAULT_MAX_RETRIES, ge=0, description="Tries after the first, each with a delay."
@@ -109,6 +126,15 @@ class ModelSettings(BaseModel):
     def model_post_init(self, context: Any, /) -> None:
         """Let the framework's model do what it does here; pydantic would stop at this mixin."""
         super().model_post_init(context)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _know_every_name(cls, given: Any) -> Any:
+        for name in given if isinstance(given, dict) else ():
+            if name not in cls.model_fields and name not in _aliases(cls):
+                known = ModelSettings.model_fields
+                raise ValueError(f"There is no setting {name!r}. {advice_on(name, known)}")
+        return given
 
     @model_validator(mode="after")
     def _resolve(self) -> Self:
@@ -135,12 +161,12 @@ class ModelSettings(BaseModel):
         return self._client[1]
 
     def close(self) -> None:
-        """Close the connections. A later call opens new ones."""
+        """Close the connections, those in use when their calls end. Later calls open new ones."""
         if self._client is not None:
             self._client[1].close()
 
     async def aclose(self) -> None:
-        """Close the connections, those of the running event loop before this returns."""
+        """`close`; the running event loop's unused connections are closed before this returns."""
         if self._client is not None:
             await self._client[1].aclose()
 
@@ -218,6 +244,7 @@ class ModelSettings(BaseModel):
             self.chat_path,
             self.timeout,
             self.max_retries,
+            self.limits,
             self.default_headers,
             self.allow_insecure_http,
             self.http_client,
@@ -231,6 +258,7 @@ class ModelSettings(BaseModel):
             chat_path=self.chat_path,
             timeout=self.timeout,
             max_retries=self.max_retries,
+            limits=self.limits,
             headers=self.default_headers,
             allow_insecure_http=self.allow_insecure_http,
         )
@@ -244,3 +272,8 @@ class ModelSettings(BaseModel):
             http_client=self.http_client,
             http_async_client=self.http_async_client,
         )
+
+
+def _aliases(model: type[BaseModel]) -> set[str]:
+    """The other names that a framework has for fields of its own."""
+    return {field.alias for field in model.model_fields.values() if field.alias}

@@ -12,10 +12,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["DEFAULT_MAX_EVENT_SIZE", "Event", "EventDecoder", "EventTooLargeError"]
+from grayswan_core.limits import DEFAULT_LIMITS
 
-DEFAULT_MAX_EVENT_SIZE = 16 * 1024 * 1024
-"""Bytes that one event may take."""
+__all__ = ["Event", "EventDecoder", "EventTooLargeError"]
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -35,7 +34,7 @@ class Event:
 class EventDecoder:
     """Reads an event stream piece by piece; pieces may be cut anywhere."""
 
-    def __init__(self, max_event_size: int = DEFAULT_MAX_EVENT_SIZE) -> None:
+    def __init__(self, max_event_size: int = DEFAULT_LIMITS.max_event_size) -> None:
         self._max_event_size = max_event_size
         self._line: list[bytes] = []  # pieces of the line that has not ended yet
         self._line_size = 0

@@ -12,10 +12,7 @@ from grayswan_core.error_responses import error_from_event, excerpt, says_error
 from grayswan_core.errors import APIError, ResponseError
 from grayswan_core.wire import ChatResponse, ModerationResponse, parse
 
-__all__ = ["DEFAULT_MAX_BODY_SIZE", "WholeBody"]
-
-DEFAULT_MAX_BODY_SIZE = 64 * 1024 * 1024
-"""Bytes that one plain answer may take."""
+__all__ = ["WholeBody"]
 
 _T = TypeVar("_T", ChatResponse, ModerationResponse)
 
@@ -27,24 +24,16 @@ class WholeBody(Generic[_T]):
     """
 
     done = False
+    cut = False
     started = False
     finished = False
 
-    def __init__(self, kind: type[_T], max_body_size: int = DEFAULT_MAX_BODY_SIZE) -> None:
+    def __init__(self, kind: type[_T]) -> None:
         self._kind: type[_T] = kind
         self._pieces: list[bytes] = []
-        self._size = 0
-        self._max_body_size = max_body_size
 
     def feed(self, piece: bytes) -> Iterable[_T]:
-        """Take a piece in.
-
-        Raises:
-            ResponseError: the body has more bytes than the limit.
-        """
-        self._size += len(piece)
-        if self._size > self._max_body_size:
-            raise ResponseError(f"The answer is larger than {self._max_body_size:,} bytes.")
+        """Take a piece in."""
         self._pieces.append(piece)
         return ()
 
@@ -58,30 +47,32 @@ class WholeBody(Generic[_T]):
         try:
             answer = parse(self._kind, body)
         except ValueError as error:
-            failure = _unreadable(body, error)
+            reason = _reason(error)
         else:
             if not (answer.model_extra and answer.model_extra.get("error")):
                 return (answer,)
-            failure = error_from_event(answer.model_dump(exclude_unset=True))
-        # Not chained: pydantic's error would carry the whole body along, and says no more.
-        raise failure
+            raise error_from_event(answer.model_dump(exclude_unset=True))
+        raise _unreadable(body, reason)
 
     def failed(self, error: APIError) -> APIError:
         """The same error: of a plain answer there is no part worth keeping."""
         return error
 
 
-def _unreadable(body: bytes, error: ValueError) -> APIError:
+def _unreadable(body: bytes, reason: str) -> APIError:
     try:
         payload = from_json(body)
     except ValueError:
         payload = None
     if isinstance(payload, dict) and says_error(payload):
         return error_from_event(payload)
-    return ResponseError(
-        f"The answer cannot be read: {_reason(error)}. It begins with {excerpt(body)!r}.",
+    failure = ResponseError(
+        f"The answer cannot be read: {reason}. It begins with {excerpt(body)!r}.",
         body=payload if payload is not None else excerpt(body),
     )
+    # Pydantic's own error would carry the whole body along, and says no more.
+    failure.__cause__ = ValueError(reason)
+    return failure
 
 
 def _reason(error: ValueError) -> str:

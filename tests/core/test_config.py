@@ -192,10 +192,11 @@ def test_a_path_that_cannot_be_one_is_refused(path):
 @pytest.mark.parametrize(
     ("timeout", "expected"),
     [
-        (30, Timeout(5.0, 30, 30, 30)),
-        (2.5, Timeout(2.5, 2.5, 2.5, 2.5)),
-        (None, Timeout(None, None, None, None)),
-        (Timeout(read=9), Timeout(5.0, 9, 60.0, 60.0)),
+        (30, Timeout(5.0, 30, 30, 30, 30, 600.0)),
+        (2.5, Timeout(2.5, 2.5, 2.5, 2.5, 2.5, 600.0)),
+        (900, Timeout(5.0, 900, 900, 900, 900, 900)),
+        (None, Timeout(None, None, None, None, None, None)),
+        (Timeout(read=9), Timeout(5.0, 9, 60.0, 60.0, 60.0, 600.0)),
     ],
 )
 def test_a_timeout_is_a_number_none_or_one_for_each_wait(timeout, expected):
@@ -203,7 +204,7 @@ def test_a_timeout_is_a_number_none_or_one_for_each_wait(timeout, expected):
 
 
 def test_waits_are_finite_unless_asked_otherwise():
-    assert Timeout(5.0, 60.0, 60.0, 60.0) == ClientConfig.resolve(api_key="k").timeout
+    assert Timeout(5.0, 60.0, 60.0, 60.0, 60.0, 600.0) == ClientConfig.resolve(api_key="k").timeout
 
 
 @pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), 1e12])
@@ -223,7 +224,7 @@ def test_retries_are_counted_from_zero():
 
 def test_further_headers_are_kept_in_lower_case_and_without_space_around():
     config = ClientConfig.resolve(api_key="k", headers={"X-Team": " swans "})
-    assert {"x-team": "swans"} == config.headers
+    assert {"x-team": SecretStr("swans")} == config.headers
 
 
 @pytest.mark.parametrize(

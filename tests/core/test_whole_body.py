@@ -80,16 +80,9 @@ def test_a_body_that_is_no_answer_is_an_error_in_words(body, kind, words):
         read(body)
     assert kind is type(caught.value)
     assert words in caught.value.message
-    assert caught.value.__cause__ is None
+    unreadable = "cannot be read" in caught.value.message
+    assert unreadable == (type(caught.value.__cause__) is ValueError)
     assert caught.value.__context__ is None
-
-
-def test_a_body_past_the_limit_is_an_error_before_it_is_whole():
-    body = WholeBody(ChatResponse, max_body_size=10)
-    body.feed(b"12345")
-    body.feed(b"12345")
-    with pytest.raises(ResponseError, match="larger than 10 bytes"):
-        body.feed(b"1")
 
 
 def test_a_plain_answer_has_no_parts_worth_keeping():

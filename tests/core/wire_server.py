@@ -18,7 +18,7 @@ import socket
 import struct
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -50,7 +50,15 @@ class Hold:
     event: threading.Event
 
 
-Step = bytes | Close | Reset | Stall | Hold
+@dataclass(frozen=True)
+class Drip:
+    """Send a piece again and again, with a pause before each, until the client closes."""
+
+    piece: bytes
+    pause: float = 0.02
+
+
+Step = bytes | Close | Reset | Stall | Hold | Drip
 
 
 @dataclass(frozen=True)
@@ -122,6 +130,9 @@ def stream(
     return (opening, *map(chunk, pieces))
 
 
+_UNSCRIPTED = (whole("nothing is scripted", 599, "text/plain"),)
+
+
 class WireServer:
     """Answers each request with the next script; a context manager.
 
@@ -135,8 +146,9 @@ class WireServer:
         self.requests: list[Request] = []
         self.connections: list[Connection] = []
         self._scripts: deque[tuple[Step, ...]] = deque()
-        self._always: tuple[Step, ...] | None = None
+        self._choose: Callable[[Request], Sequence[Step]] = lambda _: _UNSCRIPTED
         self._changed = threading.Condition()
+        self._closing = threading.Event()
         self._sockets: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
@@ -148,9 +160,13 @@ class WireServer:
         """Answer one further request with these steps."""
         self._scripts.append(steps)
 
+    def play_by(self, choose: Callable[[Request], Sequence[Step]]) -> None:
+        """Answer every request that has no script of its own with the steps chosen for it."""
+        self._choose = choose
+
     def play_always(self, *steps: Step) -> None:
         """Answer every request that has no script of its own with these steps."""
-        self._always = steps
+        self._choose = lambda _: steps
 
     def wait_for_requests(self, count: int) -> None:
         """Wait until so many requests have come in whole."""
@@ -164,6 +180,7 @@ class WireServer:
             raise AssertionError(f"the client kept connection {connection} open")
 
     def close(self) -> None:
+        self._closing.set()
         with suppress(OSError):  # it may be shut down already on some systems
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -212,9 +229,9 @@ class WireServer:
                 return True
             with self._changed:
                 self.requests.append(request)
-                steps = self._scripts.popleft() if self._scripts else self._always
+                steps = self._scripts.popleft() if self._scripts else self._choose(request)
                 self._changed.notify_all()
-            for step in steps or (whole("nothing is scripted", 599, "text/plain"),):
+            for step in steps:
                 if isinstance(step, Stall):
                     while client.recv(65536):
                         pass
@@ -227,6 +244,10 @@ class WireServer:
         if isinstance(step, bytes):
             client.sendall(step)
             return True
+        if isinstance(step, Drip):
+            while not self._closing.wait(step.pause):
+                client.sendall(step.piece)
+            return False
         if isinstance(step, Hold):
             step.event.wait(PATIENCE)
             return True

@@ -1,0 +1,1 @@
+"""How much untrusted text reaches a trusted role, in real flows of both frameworks."""

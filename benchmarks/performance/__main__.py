@@ -1,0 +1,125 @@
+"""Runs all the benchmarks in one go and writes a table, a JSON file and plots.
+
+python -m benchmarks.performance [--out DIRECTORY] [--short]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from benchmarks.performance.cases import CASES, Case
+from benchmarks.performance.measuring import in_turns
+from benchmarks.performance.plots import draw
+from benchmarks.performance.probes import IMPORTS, PROBES
+from benchmarks.performance.server import running_server
+from benchmarks.performance.table import write_table
+
+_PACKAGES = (
+    "grayswan-integrations",
+    "langchain-core",
+    "langchain-openai",
+    "llama-index-core",
+    "llama-index-llms-openai-like",
+    "grayswan-api",
+    "httpx",
+)
+_PROBED = {
+    "new model, us": ("ChatGraySwan", "ChatOpenAI", "GraySwan", "OpenAILike"),
+    "model, KiB": ("ChatGraySwan", "ChatOpenAI", "GraySwan", "OpenAILike"),
+    "idle stream, KiB": ("bare httpx", "ChatGraySwan", "ChatOpenAI", "GraySwan", "OpenAILike"),
+}
+
+
+def main() -> None:
+    """Measure, and write what was measured."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
+    parser.add_argument("--short", action="store_true", help="two rounds each: does it run?")
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    results = {
+        "machine": _machine(),
+        "cases": {case.name: _measured(case, short=options.short) for case in CASES},
+        "imports_ms": _imports(2 if options.short else 10),
+        "probes": _probes(1 if options.short else 3),
+    }
+    (options.out / "results.json").write_text(json.dumps(results, indent=1))
+    write_table(results, options.out / "results.md")
+    draw(results, options.out)
+    print((options.out / "results.md").read_text())
+
+
+def _machine() -> dict[str, Any]:
+    return {
+        "python": platform.python_version(),
+        "cpus": os.cpu_count(),
+        "versions": {name: version(name) for name in _PACKAGES},
+    }
+
+
+def _measured(case: Case, *, short: bool) -> dict[str, Any]:
+    _say(case.name)
+    with running_server() as server:
+        samples = in_turns(case.contenders(server), rounds=2 if short else case.rounds)
+    return {
+        "unit": case.unit,
+        "contenders": {name: each.summary() for name, each in samples.items()},
+    }
+
+
+def _imports(rounds: int) -> dict[str, float]:
+    """Median milliseconds of CPU of each import, net of the interpreter's start."""
+    _say("imports")
+    samples: dict[str, list[float]] = {name: [] for name in ("", *IMPORTS)}
+    for _ in range(rounds):
+        for name, times in samples.items():
+            times.append(_child_cpu(IMPORTS.get(name, "pass")))
+    empty = statistics.median(samples.pop(""))
+    return {name: (statistics.median(times) - empty) * 1e3 for name, times in samples.items()}
+
+
+def _child_cpu(code: str) -> float:
+    before = os.times()
+    subprocess.run([sys.executable, "-c", code], check=True)  # noqa: S603 - our own code
+    after = os.times()
+    return (after.children_user + after.children_system) - (
+        before.children_user + before.children_system
+    )
+
+
+def _probes(rounds: int) -> dict[str, dict[str, float]]:
+    found: dict[str, dict[str, float]] = {}
+    for probe in PROBES:
+        _say(probe)
+        with running_server() as server:
+            found[probe] = {
+                contender: statistics.median(
+                    _probe(probe, contender, f"{server}/idle-1") for _ in range(rounds)
+                )
+                for contender in _PROBED[probe]
+            }
+    return found
+
+
+def _probe(probe: str, contender: str, url: str) -> float:
+    command = [sys.executable, "-m", "benchmarks.performance.probes", probe, contender, url]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
+    return float(done.stdout)
+
+
+def _say(what: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')} {what} ...", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,132 @@
+"""When a call has to be over, and when its next chunk has to be there. Pure: clocks, no timers.
+
+Nothing here interrupts anything. Whoever waits asks how long it still may (`Wait.now`), and
+whoever got something asks whether it came in time (`check`). Sync and async do so alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import inf
+from time import monotonic
+
+from typing_extensions import Self
+
+from grayswan_core.errors import APITimeoutError
+from grayswan_core.limits import Timeout
+
+__all__ = ["Deadline", "Wait"]
+
+# Waits of 0 mean something else to sockets: not to wait at all.
+_SHORTEST_WAIT = 0.001
+
+
+class Wait(float):
+    """A longest wait in seconds that knows the deadline of its call.
+
+    It is handed to httpx, which hands it down to the socket as it is. A socket of ours asks
+    `now` before each wait; any other takes it for the number it was when the request began.
+    """
+
+    _longest: float
+    _deadline: Deadline
+
+    def __new__(cls, longest: float, deadline: Deadline, unasked: float = inf) -> Self:
+        """A wait of `longest`; of `unasked` at most where nobody asks again."""
+        now = min(longest, unasked, deadline.remaining())
+        wait = super().__new__(cls, max(_SHORTEST_WAIT, now))
+        wait._longest = longest
+        wait._deadline = deadline
+        return wait
+
+    def now(self) -> float | None:
+        """How long may be waited from now on; 0 or less is not at all, None for ever."""
+        wait = min(self._longest, self._deadline.remaining())
+        return None if wait == inf else wait
+
+
+class Deadline:
+    """The clocks of one call, which stand still while the caller has a chunk.
+
+    Args:
+        timeout: How long things may take.
+        clock: Seconds, from any beginning.
+    """
+
+    def __init__(self, timeout: Timeout, clock: Callable[[], float] = monotonic) -> None:
+        self._timeout = timeout
+        self._clock = clock
+        self._end = clock() + _or_inf(timeout.total)
+        self._chunk_end = inf
+        self._tail_end = inf
+        self._stopped = 0.0
+
+    def remaining(self) -> float:
+        """Seconds until the first of its clocks runs out; infinite when none runs."""
+        return min(self._end, self._chunk_end, self._tail_end) - self._clock()
+
+    def waits(self, *, streams: bool) -> dict[str, Wait | None]:
+        """The longest waits of a request that begins now, in httpx's form."""
+        self.expect_nothing()
+        timeout = self._timeout
+        between = _or_inf(timeout.between_chunks) if streams else inf
+        waits = {
+            "connect": Wait(_or_inf(timeout.connect), self),
+            "read": Wait(_or_inf(timeout.read), self, between),
+            "write": Wait(_or_inf(timeout.write), self),
+            "pool": Wait(_or_inf(timeout.pool), self),
+        }
+        return {name: None if wait == inf else wait for name, wait in waits.items()}
+
+    def expect_chunk(self) -> None:
+        """From now on the next chunk, or a refusal's body, is waited for."""
+        self._chunk_end = self._clock() + _or_inf(self._timeout.between_chunks)
+
+    def expect_nothing(self) -> None:
+        """No answer is being read now; only the call as a whole has its end."""
+        self._chunk_end = self._tail_end = inf
+
+    def expect_end(self, seconds: float) -> None:
+        """The answer is whole, and what may still come is waited for this long at most."""
+        self._tail_end = min(self._tail_end, self._clock() + seconds)
+
+    def stop(self) -> None:
+        """Let the clocks stand: a chunk came, and the caller has it now."""
+        self._stopped = self._clock()
+
+    def go_on(self) -> None:
+        """Let the clocks run again; the next chunk has its full time."""
+        now = self._clock()
+        away = now - self._stopped
+        self._end += away
+        self._tail_end += away
+        self._chunk_end = now + _or_inf(self._timeout.between_chunks)
+
+    def check(self) -> None:
+        """Let pass what is in time.
+
+        Raises:
+            APITimeoutError: it is not; the message names the timeout.
+        """
+        late = self.late()
+        if late is not None:
+            raise late
+
+    def late(self) -> APITimeoutError | None:
+        """What to say when a clock has run out, else None."""
+        now = self._clock()
+        if now >= self._end:
+            return APITimeoutError(
+                "The call took longer than the timeout `total` allows"
+                f" ({_or_inf(self._timeout.total):g} s)."
+            )
+        if now >= min(self._chunk_end, self._tail_end):
+            return APITimeoutError(
+                "No chunk came for longer than the timeout `between_chunks` allows"
+                f" ({_or_inf(self._timeout.between_chunks):g} s)."
+            )
+        return None
+
+
+def _or_inf(seconds: float | None) -> float:
+    return inf if seconds is None else seconds

@@ -1,0 +1,95 @@
+"""How long and how much: the waits and the sizes a client puts up with. Pure values, checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from grayswan_core.errors import ConfigurationError
+
+__all__ = ["DEFAULT_LIMITS", "DEFAULT_TIMEOUT", "Limits", "Timeout"]
+
+# Longer waits than this, 30 years, overflow the system's clocks.
+_LONGEST_WAIT = 1e9
+
+
+@dataclass(frozen=True)
+class Timeout:
+    """Longest waits in seconds; None waits for ever.
+
+    A service is silent, or it dawdles, or the whole takes too long: `read`, `between_chunks`
+    and `total` are for one each. The time that the caller's own code takes between two chunks
+    is in none of them.
+
+    Attributes:
+        connect: For a connection to be made.
+        read: For the next bytes of an answer, whatever they are.
+        write: For a piece of the request to be taken.
+        pool: For a free connection when all are in use.
+        between_chunks: For the next chunk of a stream. Comments that keep the connection alive
+            and bytes that make no chunk do not count. A refusal's body has as long.
+        total: For the whole call: every try, the waits between them, and the streaming.
+    """
+
+    connect: float | None = 5.0
+    read: float | None = 60.0
+    write: float | None = 60.0
+    pool: float | None = 60.0
+    between_chunks: float | None = 60.0
+    total: float | None = 600.0
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            wait = getattr(self, each.name)
+            if wait is not None and not 0 < wait <= _LONGEST_WAIT:
+                raise ConfigurationError(
+                    f"The timeout `{each.name}` is a number of seconds above 0 (None for no"
+                    f" limit), not {wait!r}."
+                )
+
+    @classmethod
+    def of(cls, timeout: float | Timeout | None) -> Timeout:
+        """One number is each wait for the service to go on; None lifts every limit.
+
+        Connecting is never given more than its default. The whole call keeps its default,
+        unless one wait alone may take longer.
+        """
+        if isinstance(timeout, Timeout):
+            return timeout
+        if timeout is None:
+            return cls(None, None, None, None, None, None)
+        connect = min(timeout, _DEFAULT_CONNECT)
+        return cls(connect, timeout, timeout, timeout, timeout, max(timeout, _DEFAULT_TOTAL))
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What an answer may weigh, in bytes, and how many connections may be open.
+
+    Attributes:
+        max_event_size: Of one event of a stream.
+        max_response_size: Of one answer, a stream's events and comments all together.
+        max_error_size: Of a refusal's body; what comes after is not read.
+        max_connections: At once, in one process for sync calls and in each event loop.
+        idle_seconds: After which an unused connection is closed, and not used again.
+    """
+
+    max_event_size: int = 1024 * 1024
+    max_response_size: int = 32 * 1024 * 1024
+    max_error_size: int = 64 * 1024
+    max_connections: int = 1024
+    idle_seconds: float = 30.0
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            limit = getattr(self, each.name)
+            if not 0 < limit <= _LONGEST_WAIT:
+                raise ConfigurationError(
+                    f"The limit `{each.name}` is a number above 0, not {limit!r}."
+                )
+
+
+DEFAULT_TIMEOUT = Timeout()
+DEFAULT_LIMITS = Limits()
+
+_DEFAULT_CONNECT = DEFAULT_TIMEOUT.connect or _LONGEST_WAIT
+_DEFAULT_TOTAL = DEFAULT_TIMEOUT.total or _LONGEST_WAIT

@@ -1,0 +1,108 @@
+"""Every fault through every way to ask: six for a whole answer, six for a stream."""
+
+from __future__ import annotations
+
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+from itertools import product
+
+import pytest
+from canaries import assert_clean
+from fault_table import ANY_WAY, PLAIN, STREAM, STREAMED, WHOLE
+from ways import OURS, is_of_the_family, outcome_of
+
+from grayswan_core import APIError
+
+WAYS = [*product(OURS, (False, True))]
+
+CASES = [
+    *((PLAIN, fault) for fault in (*ANY_WAY, *WHOLE)),
+    *((STREAM, fault) for fault in (*ANY_WAY, *STREAMED)),
+]
+
+
+def outcomes(url, how, fault):
+    """What came of each way; all ways are gone at once, as most of it is waiting."""
+
+    def ask(way):
+        make, is_async = way
+        return outcome_of(OURS[make], how, url, fault, timeout=fault.timeout, is_async=is_async)
+
+    with ThreadPoolExecutor(len(WAYS)) as pool:
+        return dict(zip(WAYS, pool.map(ask, WAYS), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("how", "fault"), CASES, ids=[f"{how}: {fault.name}" for how, fault in CASES]
+)
+def test_a_fault_is_told_and_nothing_is_lost(server, how, fault):
+    server.play_always(*fault.steps)
+    for way, outcome in outcomes(server.url, how, fault).items():
+        if fault.error is None:
+            expected = (way, None, fault.text, outcome.finished is False)
+            assert expected == (way, outcome.error, outcome.text, False)
+        else:
+            check_failure(way, fault, outcome)
+    assert len(WAYS) == len(server.requests)
+
+
+def check_failure(way, fault, outcome):
+    error = outcome.error
+    assert isinstance(error, fault.error), way
+    assert isinstance(error, APIError), way
+    assert is_of_the_family(OURS[way[0]], error), way
+    assert fault.says in error.message, way
+    said = (error.is_retryable, error.status_code, error.retry_after)
+    assert (way, fault.again, fault.status, fault.after) == (way, *said)
+    assert outcome.text.startswith(fault.text), way
+    assert error.partial_text.startswith(fault.text), way
+    assert ([], False) == (outcome.calls, bool(outcome.finished)), way
+    origin = error.__cause__ if isinstance(error.__cause__, APIError) else error
+    assert fault.caused in {None, origin.__cause__ is not None}, way
+    assert_clean(error)
+    copy = pickle.loads(pickle.dumps(error))
+    assert (type(error), error.message) == (type(copy), copy.message), way
+
+
+@pytest.fixture
+def sleeps(monkeypatch):
+    """The sleeps asked for; none is slept."""
+    asked = []
+
+    class Time:
+        sleep = asked.append
+
+    class Loops:
+        @staticmethod
+        async def sleep(seconds):
+            asked.append(seconds)
+
+    monkeypatch.setattr("grayswan_core.client.time", Time)
+    monkeypatch.setattr("grayswan_core.client.asyncio", Loops)
+    return asked
+
+
+BY_NAME = {fault.name: fault for fault in (*ANY_WAY, *STREAMED)}
+
+
+@pytest.mark.parametrize("retries", [0, 1, 3])
+@pytest.mark.parametrize("name", ["500, HTML", "reset before a byte", "409"])
+@pytest.mark.parametrize("how", [PLAIN, STREAM])
+@pytest.mark.parametrize(("make", "is_async"), WAYS)
+def test_the_requests_on_the_wire_are_as_many_as_the_user_said(
+    server, sleeps, how, name, retries, make, is_async
+):
+    server.play_always(*BY_NAME[name].steps)
+    fault = BY_NAME[name]
+    outcome = outcome_of(OURS[make], how, server.url, fault, is_async=is_async, max_retries=retries)
+    assert isinstance(outcome.error, fault.error)
+    assert (1 + retries, retries) == (len(server.requests), len(sleeps))
+
+
+@pytest.mark.parametrize(("make", "is_async"), WAYS)
+def test_a_stream_is_not_asked_for_again_once_a_chunk_is_out(server, sleeps, make, is_async):
+    server.play_always(*BY_NAME["reset"].steps)
+    outcome = outcome_of(
+        OURS[make], STREAM, server.url, BY_NAME["reset"], is_async=is_async, max_retries=3
+    )
+    assert ("so far", 1, []) == (outcome.error.partial_text, len(server.requests), sleeps)
