@@ -13,9 +13,10 @@ BENCH_VENV := .venv/$(VERSION)-bench
 RUN := $(VENV)/bin/python
 INSTALL = -m pip install --quiet --disable-pip-version-check
 TESTS ?=
+FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-min check format serve bench clean
+.PHONY: help demo test test-min check format serve bench fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +42,9 @@ format: $(VENV)/.check ## format and mend what can be mended
 
 bench: $(BENCH_VENV)/.bench ## measure side by side with the peers (SHORT=1: does it run?)
 	$(BENCH_VENV)/bin/python -m benchmarks.performance $(if $(SHORT),--short)
+
+fuzz: $(BENCH_VENV)/.fuzz ## fuzz what reads the service's bytes (FUZZ_SECONDS=60)
+	FUZZ_SECONDS=$(FUZZ_SECONDS) $(BENCH_VENV)/bin/python fuzz/fuzz_stream.py
 
 serve: $(VENV)/.demo ## run the local server
 	$(RUN) -m grayswan_devserver
@@ -73,4 +77,9 @@ $(MIN_VENV)/.test: $(MIN_VENV)/.pip pyproject.toml constraints-min.txt
 $(BENCH_VENV)/.bench: $(BENCH_VENV)/.pip pyproject.toml constraints.txt
 	@echo "Installing the peers to measure against (once, a minute or so) ..."
 	@$(BENCH_VENV)/bin/python $(INSTALL) --constraint constraints.txt --editable ".[all]" --group bench
+	@touch $@
+
+$(BENCH_VENV)/.fuzz: $(BENCH_VENV)/.pip pyproject.toml
+	@echo "Installing the fuzzer (once) ..."
+	@$(BENCH_VENV)/bin/python $(INSTALL) --editable . --group fuzz
 	@touch $@
