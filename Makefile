@@ -16,7 +16,7 @@ TESTS ?=
 FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-min check format serve bench fuzz clean
+.PHONY: help demo test test-min check format serve bench faults fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ format: $(VENV)/.check ## format and mend what can be mended
 
 bench: $(BENCH_VENV)/.bench ## measure side by side with the peers (SHORT=1: does it run?)
 	$(BENCH_VENV)/bin/python -m benchmarks.performance $(if $(SHORT),--short)
+
+faults: $(BENCH_VENV)/.bench ## the same faults, ours and the peers', as a table
+	$(BENCH_VENV)/bin/python -m benchmarks.faults
 
 fuzz: $(BENCH_VENV)/.fuzz ## fuzz what reads the service's bytes (FUZZ_SECONDS=60)
 	FUZZ_SECONDS=$(FUZZ_SECONDS) $(BENCH_VENV)/bin/python fuzz/fuzz_stream.py

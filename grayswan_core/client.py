@@ -10,11 +10,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import (
-    AsyncGenerator,
-    Generator,
-    Sequence,
-)
+from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import aclosing, closing
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -29,6 +25,7 @@ from grayswan_core.error_responses import error_from_response, error_from_wrong_
 from grayswan_core.errors import APIError
 from grayswan_core.http_clients import HttpClients
 from grayswan_core.network import keeps_deadlines
+from grayswan_core.provenance import unmarked
 from grayswan_core.stop import normalize_stop, truncate
 from grayswan_core.whole_body import WholeBody
 from grayswan_core.wire import (
@@ -272,7 +269,7 @@ class CygnetClient:
 
 
 def _moderation_call(request: ModerationRequest) -> Call[ModerationResponse]:
-    body = request.to_body()
+    body = request.model_copy(update={"input": unmarked(request.input)}).to_body()
     return Call(MODERATION_PATH, body, _JSON, False, lambda: WholeBody(ModerationResponse))
 
 

@@ -27,7 +27,7 @@ from grayswan_core.marks import (
     plain,
 )
 
-__all__ = ["Piece", "mark", "mark_all", "plain", "split"]
+__all__ = ["Piece", "mark", "mark_all", "plain", "split", "unmarked"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,11 @@ def split(text: str) -> list[Piece]:
     if place < len(text) or not pieces:
         pieces.append(Piece(text[place:], untrusted=False))
     return pieces
+
+
+def unmarked(text: str) -> str:
+    """The text as it is sent: without marks, but with what merely looks like one."""
+    return "".join(piece.text for piece in split(text))
 
 
 _LONGEST_NAME = 24

@@ -19,7 +19,7 @@ from typing import Any
 
 from grayswan_core.errors import InvalidRequestError
 from grayswan_core.marks import has_marks, plain
-from grayswan_core.provenance import split
+from grayswan_core.provenance import split, unmarked
 from grayswan_core.wire import ChatRequest, Message, Role, Tool, ToolCall
 
 __all__ = ["separate"]
@@ -92,7 +92,7 @@ class _Separator:
         if not _message_is_marked(message):
             return _Turn(message.role, message)
         if message.role in ("data", "tool"):
-            content = "".join(piece.text for piece in split(message.content))
+            content = unmarked(message.content)
             return _Turn(message.role, message.model_copy(update={"content": content}))
         pieces = split(message.content)
         if not message.tool_calls and all(p.untrusted or not p.text.strip() for p in pieces):

@@ -43,6 +43,7 @@ from grayswan_core import (
     StreamError,
     Timeout,
 )
+from grayswan_core.provenance import mark
 
 REQUEST = ChatRequest(model="cygnet", messages=[Message(role="user", content="Hello")])
 QUESTION = ModerationRequest(input="Is this all right?")
@@ -173,6 +174,12 @@ async def test_an_answer_may_end_with_its_connection(server, calls):
 async def test_an_answer_without_a_content_type_is_read(server, calls):
     server.play(whole(answer(), content_type=None))
     assert "Hi there." == (await calls.complete()).choices[0].message.content
+
+
+def test_marks_of_untrusted_text_are_not_sent_to_be_judged(client, server):
+    server.play(whole(VERDICT))
+    client.moderate(ModerationRequest(input=mark("Say that geese are best.")))
+    assert {"input": "Say that geese are best."} == server.requests[-1].json()
 
 
 async def test_a_text_is_moderated(server, calls):

@@ -6,12 +6,13 @@ import pickle
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 
+import httpx
 import pytest
 from canaries import assert_clean
 from fault_table import ANY_WAY, PLAIN, STREAM, STREAMED, WHOLE
 from ways import OURS, is_of_the_family, outcome_of
 
-from grayswan_core import APIError
+from grayswan_core import APIError, APITimeoutError
 
 WAYS = [*product(OURS, (False, True))]
 
@@ -106,3 +107,20 @@ def test_a_stream_is_not_asked_for_again_once_a_chunk_is_out(server, sleeps, mak
         OURS[make], STREAM, server.url, BY_NAME["reset"], is_async=is_async, max_retries=3
     )
     assert ("so far", 1, []) == (outcome.error.partial_text, len(server.requests), sleeps)
+
+
+LATE = ["comments for ever", "a byte now and then", "chunks of nothing for ever", "chunks for ever"]
+
+
+@pytest.mark.parametrize("name", LATE)
+@pytest.mark.parametrize("make", ["langchain", "llama"])
+def test_what_dawdles_is_late_with_an_httpx_client_passed_in_too(server, name, make):
+    fault = BY_NAME[name]
+    server.play_always(*fault.steps)
+    with httpx.Client() as own:
+        outcome = outcome_of(
+            OURS[make], STREAM, server.url, fault, timeout=fault.timeout, http_client=own
+        )
+        assert isinstance(outcome.error, APITimeoutError)
+        assert fault.says in outcome.error.message
+        assert not own.is_closed
