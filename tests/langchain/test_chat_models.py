@@ -592,7 +592,7 @@ class TestConnections:
                 allow_insecure_http=True,
                 max_retries=0,
             )
-            with pytest.raises(NotFoundError, match=r"http://cygnet\.invalid"):
+            with pytest.raises(NotFoundError, match=r"cygnet\.invalid/chat/completion"):
                 model.invoke("Hello")  # what was asked came to the local server, no proxy itself
 
 
