@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 import time
 from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import aclosing, closing
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
 __all__ = ["CygnetClient"]
 
 _T = TypeVar("_T")
+
+_log = logging.getLogger(__name__)
 
 _JSON = "application/json"
 _EVENT_STREAM = "text/event-stream"
@@ -265,6 +268,8 @@ class CygnetClient:
         deadline.expect_nothing()
         if delay is None or delay >= deadline.remaining():
             raise error.with_traceback(None)  # what is below holds what the service said
+        # No word of the service's: it may quote the prompt.
+        _log.info("Try %d ended in %s; next in %.1f s.", number, type(error).__name__, delay)
         return delay
 
 

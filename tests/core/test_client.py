@@ -176,6 +176,18 @@ async def test_an_answer_without_a_content_type_is_read(server, calls):
     assert "Hi there." == (await calls.complete()).choices[0].message.content
 
 
+def test_each_new_try_is_logged(client, server, sleeps, caplog):
+    server.play(whole("{}", status=503))
+    server.play(whole(answer()))
+    with caplog.at_level(logging.INFO, logger="grayswan_core"):
+        client.complete(REQUEST)
+    assert ["Try 1 ended in InternalServerError; next in"] == [
+        record.getMessage().rsplit(" ", 2)[0]
+        for record in caplog.records
+        if record.name == "grayswan_core.client"
+    ]
+
+
 def test_marks_of_untrusted_text_are_not_sent_to_be_judged(client, server):
     server.play(whole(VERDICT))
     client.moderate(ModerationRequest(input=mark("Say that geese are best.")))
