@@ -91,6 +91,9 @@ class StreamGate:
             return (chunk,)
         self._answer.add(chunk)
         self._held.append(chunk)
+        # Text alone settles nothing, and adding it all up for each chunk costs with its square.
+        if not any(each.delta.tool_calls or each.finish_reason for each in chunk.choices):
+            return ()
         answer = self._answer.response()
         if answer is None or not self._required.settles(answer):
             return ()
