@@ -190,7 +190,7 @@ class CygnetClient:
                             size = self._config.limits.max_error_size
                             body = transport.read_head(response, size, deadline)
                             raise _refusal(response, call, body)
-                        for piece in transport.pieces(response):
+                        for piece in transport.pieces(response, deadline):
                             yield from attempt.feed(piece)
                             if attempt.over:
                                 break
@@ -220,7 +220,7 @@ class CygnetClient:
                                 size = self._config.limits.max_error_size
                                 body = await transport.aread_head(response, size, deadline)
                                 raise _refusal(response, call, body)
-                            async for piece in transport.apieces(response):
+                            async for piece in transport.apieces(response, deadline):
                                 for item in attempt.feed(piece):
                                     yield item
                                 if attempt.over:
@@ -249,7 +249,7 @@ class CygnetClient:
             # A small compressed body can unpack to gigabytes, and tokens compress badly.
             "accept-encoding": "identity",
         }
-        waits = deadline.waits(streams=call.streams)
+        waits = deadline.waits()
         return transport.new_request(client, config.base_url + call.path, headers, call.body, waits)
 
     def _delay(

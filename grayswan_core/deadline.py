@@ -25,15 +25,14 @@ class Wait(float):
     """A longest wait in seconds that knows the deadline of its call.
 
     It is handed to httpx, which hands it down to the socket as it is. A socket of ours asks
-    `now` before each wait; any other takes it for the number it was when the request began.
+    `now` before each wait; any other takes it for the number it was when it was made.
     """
 
     _longest: float
     _deadline: Deadline
 
-    def __new__(cls, longest: float, deadline: Deadline, unasked: float = inf) -> Self:
-        """A wait of `longest`; of `unasked` at most where nobody asks again."""
-        now = min(longest, unasked, deadline.remaining())
+    def __new__(cls, longest: float, deadline: Deadline) -> Self:
+        now = min(longest, deadline.remaining())
         wait = super().__new__(cls, max(_SHORTEST_WAIT, now))
         wait._longest = longest
         wait._deadline = deadline
@@ -65,18 +64,20 @@ class Deadline:
         """Seconds until the first of its clocks runs out; infinite when none runs."""
         return min(self._end, self._chunk_end, self._tail_end) - self._clock()
 
-    def waits(self, *, streams: bool) -> dict[str, Wait | None]:
+    def waits(self) -> dict[str, Wait | None]:
         """The longest waits of a request that begins now, in httpx's form."""
         self.expect_nothing()
         timeout = self._timeout
-        between = _or_inf(timeout.between_chunks) if streams else inf
-        waits = {
-            "connect": Wait(_or_inf(timeout.connect), self),
-            "read": Wait(_or_inf(timeout.read), self, between),
-            "write": Wait(_or_inf(timeout.write), self),
-            "pool": Wait(_or_inf(timeout.pool), self),
+        return {
+            "connect": self._wait(timeout.connect),
+            "read": self._wait(timeout.read),
+            "write": self._wait(timeout.write),
+            "pool": self._wait(timeout.pool),
         }
-        return {name: None if wait == inf else wait for name, wait in waits.items()}
+
+    def read_wait(self) -> Wait | None:
+        """The longest wait for more of an answer, from now on."""
+        return self._wait(self._timeout.read)
 
     def expect_chunk(self) -> None:
         """From now on the next chunk, or a refusal's body, is waited for."""
@@ -111,6 +112,10 @@ class Deadline:
         late = self.late()
         if late is not None:
             raise late
+
+    def _wait(self, longest: float | None) -> Wait | None:
+        wait = Wait(_or_inf(longest), self)
+        return None if wait == inf else wait
 
     def late(self) -> APITimeoutError | None:
         """What to say when a clock has run out, else None."""

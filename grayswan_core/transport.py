@@ -77,12 +77,13 @@ async def asend(client: httpx.AsyncClient, request: httpx.Request) -> httpx.Resp
     return response
 
 
-def pieces(response: httpx.Response) -> Iterator[bytes]:
+def pieces(response: httpx.Response, deadline: Deadline) -> Iterator[bytes]:
     """The body as it arrives, unpacked if it is packed.
 
     Raises:
         ResponseError: it is packed in a way that cannot be unpacked.
     """
+    _limit_reads(response, deadline)
     if response.is_stream_consumed:  # a hook of the caller's client has read it
         return iter((response.content,))
     coding = response.headers.get("content-encoding", _IDENTITY)
@@ -90,8 +91,9 @@ def pieces(response: httpx.Response) -> Iterator[bytes]:
     return whole if coding == _IDENTITY else _unpacked(whole, Unpacker(coding))
 
 
-def apieces(response: httpx.Response) -> AsyncIterator[bytes]:
+def apieces(response: httpx.Response, deadline: Deadline) -> AsyncIterator[bytes]:
     """`pieces`, async."""
+    _limit_reads(response, deadline)
     if response.is_stream_consumed:
         return _aiter((response.content,))
     coding = response.headers.get("content-encoding", _IDENTITY)
@@ -104,7 +106,7 @@ def read_head(response: httpx.Response, size: int, deadline: Deadline) -> bytes:
     body = b""
     deadline.expect_chunk()
     with suppress(httpx.HTTPError, httpx.StreamError, APIError):
-        for piece in pieces(response):
+        for piece in pieces(response, deadline):
             body += piece
             deadline.check()
             if len(body) >= size:
@@ -117,12 +119,22 @@ async def aread_head(response: httpx.Response, size: int, deadline: Deadline) ->
     body = b""
     deadline.expect_chunk()
     with suppress(httpx.HTTPError, httpx.StreamError, APIError):
-        async for piece in apieces(response):
+        async for piece in apieces(response, deadline):
             body += piece
             deadline.check()
             if len(body) >= size:
                 break
     return body[:size]
+
+
+def _limit_reads(response: httpx.Response, deadline: Deadline) -> None:
+    """Let sockets that ask nobody wait for the rest of an answer as long as may be now.
+
+    Before it began, the wait was that for its head.
+    """
+    timeouts = response.request.extensions.get("timeout")
+    if isinstance(timeouts, dict):
+        timeouts["read"] = deadline.read_wait()
 
 
 def _unpacked(packed: Iterator[bytes], unpacker: Unpacker) -> Iterator[bytes]:

@@ -85,7 +85,7 @@ def test_what_follows_a_whole_answer_has_its_own_short_time(deadline, clock):
 def test_a_new_request_begins_without_the_last_ones_clocks(deadline, clock):
     deadline.expect_chunk()
     clock.now += 50
-    deadline.waits(streams=True)
+    deadline.waits()
     assert 50 == deadline.remaining()
 
 
@@ -95,23 +95,24 @@ def test_without_limits_nothing_is_ever_late(clock):
     clock.now += 1e12
     deadline.check()
     assert inf == deadline.remaining()
-    assert [None] * 4 == list(deadline.waits(streams=True).values())
+    assert [None] * 4 == list(deadline.waits().values())
 
 
 def test_each_wait_of_a_request_ends_with_the_call(clock):
     deadline = Deadline(Timeout(connect=5, read=60, write=70, pool=80, total=65), clock)
-    assert {"connect": 5, "read": 60, "write": 65, "pool": 65} == deadline.waits(streams=False)
+    assert {"connect": 5, "read": 60, "write": 65, "pool": 65} == deadline.waits()
     clock.now += 62
-    assert {"connect": 3, "read": 3, "write": 3, "pool": 3} == deadline.waits(streams=False)
+    assert {"connect": 3, "read": 3, "write": 3, "pool": 3} == deadline.waits()
 
 
-def test_a_wait_that_nobody_asks_again_is_for_a_chunk_at_most(deadline):
-    assert 10 == deadline.waits(streams=True)["read"]
-    assert 60 == deadline.waits(streams=False)["read"]
+def test_a_wait_that_nobody_asks_again_is_for_a_chunk_at_most_once_the_answer_has_begun(deadline):
+    assert 60 == deadline.waits()["read"]
+    deadline.expect_chunk()
+    assert 10 == deadline.read_wait()
 
 
 def test_a_wait_knows_how_long_it_is_now(deadline, clock):
-    wait = deadline.waits(streams=True)["read"]
+    wait = deadline.waits()["read"]
     assert 60 == wait.now()
     deadline.expect_chunk()
     clock.now += 7
@@ -122,7 +123,7 @@ def test_a_wait_knows_how_long_it_is_now(deadline, clock):
 
 def test_a_wait_is_never_no_wait_at_all(deadline, clock):
     clock.now += 200
-    assert 0 < deadline.waits(streams=True)["connect"]
+    assert 0 < deadline.waits()["connect"]
 
 
 def test_a_wait_for_ever_is_none(clock):

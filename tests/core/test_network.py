@@ -20,7 +20,7 @@ def client():
 
 
 def waits(**timeout):
-    return {"timeout": Deadline(Timeout(**timeout)).waits(streams=False)}
+    return {"timeout": Deadline(Timeout(**timeout)).waits()}
 
 
 def test_a_client_of_ours_keeps_deadlines_and_another_does_not(server, client):

@@ -110,6 +110,10 @@ def test_other_errors_pass_through():
 # --- bodies
 
 
+def refusal(content):
+    return httpx.Response(500, content=content, request=REQUEST)
+
+
 @pytest.mark.parametrize("length", [0, 10, 65536, 1_000_000])
 async def test_of_an_errors_body_the_start_is_read(length):
     pieces = [b"x" * 1000] * (length // 1000) + [b"x" * (length % 1000)]
@@ -118,12 +122,8 @@ async def test_of_an_errors_body_the_start_is_read(length):
         for piece in pieces:
             yield piece
 
-    whole = transport.read_head(
-        httpx.Response(500, content=iter(pieces)), SIZE, Deadline(Timeout())
-    )
-    assert whole == await transport.aread_head(
-        httpx.Response(500, content=apieces()), SIZE, Deadline(Timeout())
-    )
+    whole = transport.read_head(refusal(iter(pieces)), SIZE, Deadline(Timeout()))
+    assert whole == await transport.aread_head(refusal(apieces()), SIZE, Deadline(Timeout()))
     assert min(length, SIZE) == len(whole)
 
 
@@ -136,9 +136,27 @@ async def test_an_errors_body_that_breaks_off_is_read_to_there():
         yield b"over"
         raise httpx.ReadError("reset")
 
-    assert b"over" == transport.read_head(
-        httpx.Response(500, content=pieces()), SIZE, Deadline(Timeout())
-    )
-    assert b"over" == await transport.aread_head(
-        httpx.Response(500, content=apieces()), SIZE, Deadline(Timeout())
-    )
+    assert b"over" == transport.read_head(refusal(pieces()), SIZE, Deadline(Timeout()))
+    assert b"over" == await transport.aread_head(refusal(apieces()), SIZE, Deadline(Timeout()))
+
+
+def test_a_head_may_take_longer_than_a_chunk_in_a_callers_client_too():
+    read_waits = []
+
+    class Server(httpx.BaseTransport):
+        def handle_request(self, request):
+            self.request = request
+            read_waits.append(request.extensions["timeout"]["read"])
+            return httpx.Response(200, content=self.body())
+
+        def body(self):
+            read_waits.append(self.request.extensions["timeout"]["read"])
+            yield b"x"
+
+    deadline = Deadline(Timeout(read=60, between_chunks=10, total=None), clock=lambda: 0.0)
+    with httpx.Client(transport=Server()) as client:
+        request = transport.new_request(client, "https://h.example", {}, b"", deadline.waits())
+        response = transport.send(client, request)
+        deadline.expect_chunk()
+        assert [b"x"] == list(transport.pieces(response, deadline))
+    assert [60, 10] == read_waits
