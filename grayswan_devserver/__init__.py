@@ -20,12 +20,14 @@ if TYPE_CHECKING:
         Piece,
         TextPiece,
         ToolCallPiece,
+        UnfitRequestError,
         UsagePiece,
     )
     from grayswan_devserver.recording import RecordedRequest
     from grayswan_devserver.rules import REFUSAL_TRIGGER, RulesEngine
     from grayswan_devserver.scripting import RawResponse
     from grayswan_devserver.server import DevServer
+    from grayswan_devserver.smollm2 import SmolLM2Engine
 
 __all__ = [
     "REFUSAL_TRIGGER",
@@ -39,8 +41,10 @@ __all__ = [
     "RecordedRequest",
     "RulesEngine",
     "ScriptedEngine",
+    "SmolLM2Engine",
     "TextPiece",
     "ToolCallPiece",
+    "UnfitRequestError",
     "UsagePiece",
     "create_app",
 ]
@@ -57,8 +61,10 @@ _HOMES = {
     "RecordedRequest": "recording",
     "RulesEngine": "rules",
     "ScriptedEngine": "answers",
+    "SmolLM2Engine": "smollm2",
     "TextPiece": "engine",
     "ToolCallPiece": "engine",
+    "UnfitRequestError": "engine",
     "UsagePiece": "engine",
     "create_app": "app",
 }

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from grayswan_devserver.engine import Engine
+
 __all__ = ["main"]
 
-_ENGINES = ("rules",)
+_ENGINES = ("rules", "smollm2")
 _MISSING = 'pip install "grayswan-integrations[devserver]"'
 
 
@@ -38,6 +40,10 @@ def _serve(arguments: argparse.Namespace) -> int:
     from grayswan_devserver.server import listen, server_config  # noqa: PLC0415
 
     try:
+        engine = _engine(arguments.engine)
+    except (ImportError, RuntimeError) as error:
+        return _complain(str(error))
+    try:
         listener = listen(arguments.host, arguments.port)
     except (OSError, ValueError) as error:
         return _complain(f"cannot listen on {arguments.host} port {arguments.port}: {error}")
@@ -45,9 +51,25 @@ def _serve(arguments: argparse.Namespace) -> int:
         host, port = listener.getsockname()[:2]
         url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         print(_banner(url), flush=True)  # noqa: T201
-        app = create_app(models=arguments.model, chunk_delay=arguments.chunk_delay)
+        app = create_app(engine, models=arguments.model, chunk_delay=arguments.chunk_delay)
         uvicorn.Server(server_config(app, "warning")).run(sockets=[listener])
     return 0
+
+
+def _engine(name: str) -> Engine:
+    """The engine of this name.
+
+    Raises:
+        ImportError: it needs packages that are not there.
+        RuntimeError: the model does not load.
+    """
+    if name == "smollm2":
+        from grayswan_devserver.smollm2 import SmolLM2Engine  # noqa: PLC0415
+
+        return SmolLM2Engine()
+    from grayswan_devserver.rules import RulesEngine  # noqa: PLC0415
+
+    return RulesEngine()
 
 
 def _banner(url: str) -> str:
@@ -79,7 +101,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--port", type=int, default=8000, help="port, 0 for a free one (%(default)s)"
     )
-    parser.add_argument("--engine", choices=_ENGINES, default="rules", help="%(default)s")
+    parser.add_argument(
+        "--engine",
+        choices=_ENGINES,
+        default="rules",
+        help="what writes the answers: rules, or a small real model (%(default)s)",
+    )
     parser.add_argument(
         "--model", action="append", default=[], metavar="NAME", help="accept this model name too"
     )

@@ -13,6 +13,8 @@ For authors of an engine around a real model:
   the generator.
 * A client that goes away closes the generator: `GeneratorExit` is raised at the `yield`, so
   `try: ... finally:` is the place to stop the model.
+* A request that this engine cannot answer, but another might, is an `UnfitRequestError`; any other
+  error is the engine's own failure.
 * `max_tokens` and `n` are the engine's to honour, and it alone knows how it counts tokens.
 """
 
@@ -31,8 +33,25 @@ __all__ = [
     "Pieces",
     "TextPiece",
     "ToolCallPiece",
+    "UnfitRequestError",
     "UsagePiece",
 ]
+
+
+class UnfitRequestError(Exception):
+    """The request is valid, but not one this engine can answer; the client gets a status 400.
+
+    Args:
+        code: a name for the kind of error, as in `context_length_exceeded`.
+        message: what is wrong.
+        detail: more of it, and what helps.
+    """
+
+    def __init__(self, code: str, message: str, detail: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.detail = detail
 
 
 @dataclass(frozen=True)

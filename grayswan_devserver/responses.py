@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from grayswan_devserver.engine import UnfitRequestError
 from grayswan_devserver.folding import fold
 from grayswan_devserver.generation import Disconnect, Generation
 from grayswan_devserver.problems import error_body, json_response
@@ -12,6 +13,7 @@ from grayswan_devserver.problems import error_body, json_response
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from starlette.responses import Response
     from starlette.types import Receive, Scope, Send
 
     from grayswan_devserver.engine import Piece, Pieces
@@ -50,8 +52,8 @@ class PlainResponse(_EngineResponse):
     async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             pieces = await self._generation.rest(self._disconnect)
-        except Exception as error:  # noqa: BLE001 - whatever an engine raises is a 500
-            await json_response(_failure(error), 500)(scope, receive, send)
+        except Exception as error:  # noqa: BLE001 - whatever an engine raises is told
+            await _problem(error)(scope, receive, send)
             return
         if not self._disconnect.happened.is_set():
             body = fold(self._envelope.chunks(pieces, self._choices))
@@ -62,8 +64,8 @@ class EventStreamResponse(_EngineResponse):
     """The answer as server-sent events, each sent as soon as the engine has written it.
 
     `chunk_delay` is the pause before each piece, in seconds. An engine that fails before its
-    first piece is answered with status 500; one that fails later ends the stream with an event
-    that carries the error, without `[DONE]`.
+    first piece is answered with status 500, or 400 where the request does not fit it; one that
+    fails later ends the stream with an event that carries the error, without `[DONE]`.
     """
 
     def __init__(
@@ -75,8 +77,8 @@ class EventStreamResponse(_EngineResponse):
     async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             piece = await self._generation.next()
-        except Exception as error:  # noqa: BLE001 - whatever an engine raises is a 500
-            await json_response(_failure(error), 500)(scope, receive, send)
+        except Exception as error:  # noqa: BLE001 - whatever an engine raises is told
+            await _problem(error)(scope, receive, send)
             return
         await send(_start(200, {"content-type": "text/event-stream; charset=utf-8"}))
         await send(_body(_events(map(self._envelope.opening, range(self._choices)))))
@@ -118,7 +120,13 @@ def _compact(body: Any) -> bytes:
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 
 
+def _problem(error: Exception) -> Response:
+    return json_response(_failure(error), 400 if isinstance(error, UnfitRequestError) else 500)
+
+
 def _failure(error: Exception) -> dict[str, Any]:
+    if isinstance(error, UnfitRequestError):
+        return error_body(error.code, error.message, error.detail)
     return error_body("engine_error", _ENGINE_FAILED, f"{type(error).__name__}: {error}")
 
 
