@@ -10,6 +10,7 @@ from grayswan_core.wire import (
     ChunkChoice,
     ResponseMessage,
     Usage,
+    UsageDelta,
 )
 
 __all__ = ["Accumulator"]
@@ -23,22 +24,21 @@ class _ChoiceParts:
         self.finish_reason: str | None = None
 
     def add(self, choice: ChunkChoice) -> None:
-        delta = choice.delta
-        if delta.content:
-            self.content.append(delta.content)
-        if delta.tool_calls:
+        delta = choice.get("delta") or {}
+        if content := delta.get("content"):
+            self.content.append(content)
+        if calls := delta.get("tool_calls"):
             self.tool_calls = self.tool_calls or ToolCallAssembler()
-            for call in delta.tool_calls:
+            for call in calls:
                 self.tool_calls.add(call)
-        if delta.refusal:
-            self.refusal.append(delta.refusal)
-        if choice.finish_reason:
-            self.finish_reason = choice.finish_reason
+        if refusal := delta.get("refusal"):
+            self.refusal.append(refusal)
+        self.finish_reason = choice.get("finish_reason") or self.finish_reason
 
     def whole(self, index: int) -> Choice:
         message = ResponseMessage(
             content="".join(self.content),
-            tool_calls=self.tool_calls.calls() if self.tool_calls else None,
+            tool_calls=self.tool_calls.responses() if self.tool_calls else None,
             refusal="".join(self.refusal) or None,
         )
         return Choice(index=index, finish_reason=self.finish_reason, message=message)
@@ -50,18 +50,18 @@ class Accumulator:
     def __init__(self) -> None:
         self._choices: dict[int, _ChoiceParts] = {}
         self._head: Chunk | None = None
-        self._usage: Usage | None = None
+        self._usage: UsageDelta | None = None
 
     def add(self, chunk: Chunk) -> None:
         """Take one chunk in."""
         if self._head is None:
             self._head = chunk
-        if chunk.usage is not None:
-            self._usage = chunk.usage
-        for choice in chunk.choices:
-            parts = self._choices.get(choice.index)
+        self._usage = chunk.get("usage") or self._usage
+        for choice in chunk.get("choices", ()):
+            index = choice.get("index", 0)
+            parts = self._choices.get(index)
             if parts is None:
-                parts = self._choices[choice.index] = _ChoiceParts()
+                parts = self._choices[index] = _ChoiceParts()
             parts.add(choice)
 
     @property
@@ -84,11 +84,12 @@ class Accumulator:
         """The answer so far, or None when no part of a choice has come."""
         if self._head is None or not self._choices:
             return None
+        head = self._head
         return ChatResponse(
-            id=self._head.id,
-            created=self._head.created,
-            model=self._head.model,
-            system_fingerprint=self._head.system_fingerprint,
+            id=head.get("id", ""),
+            created=head.get("created", 0),
+            model=head.get("model", ""),
+            system_fingerprint=head.get("system_fingerprint"),
             choices=[self._choices[index].whole(index) for index in sorted(self._choices)],
-            usage=self._usage,
+            usage=None if self._usage is None else Usage.model_validate(self._usage),
         )

@@ -48,20 +48,26 @@ class AnswerCheck:
 
     Args:
         tools: Whether tools are on offer.
+        parallel_tool_calls: Whether second and later calls are handed out.
         raise_on_content_filter: Whether refusals are to be errors.
     """
 
-    def __init__(self, *, tools: bool, raise_on_content_filter: bool) -> None:
+    def __init__(
+        self, *, tools: bool, parallel_tool_calls: bool = True, raise_on_content_filter: bool
+    ) -> None:
+        self._parallel_tool_calls = parallel_tool_calls
         self._raise_on_content_filter = raise_on_content_filter
         # A plain text can come to no harm, and its chunks are not to be slowed down.
         self._answer = Accumulator() if tools or raise_on_content_filter else None
 
     def passed(self, chunk: Chunk) -> Chunk:
-        """The same chunk. Errors are those of `check_answer`."""
+        """The chunk, if it may be handed out. Errors are those of `check_answer`."""
         if self._answer is not None:
+            if not self._parallel_tool_calls:
+                _drop_later_calls(chunk)
             self._answer.add(chunk)
-            for choice in chunk.choices:
-                if choice.finish_reason:
+            for choice in chunk.get("choices", ()):
+                if choice.get("finish_reason"):
                     self.close()
         return chunk
 
@@ -70,6 +76,13 @@ class AnswerCheck:
         answer = None if self._answer is None else self._answer.response()
         if answer is not None:
             check_answer(answer, raise_on_content_filter=self._raise_on_content_filter)
+
+
+def _drop_later_calls(chunk: Chunk) -> None:
+    for choice in chunk.get("choices", ()):
+        delta = choice.get("delta", {})
+        if calls := delta.get("tool_calls"):
+            delta["tool_calls"] = [call for call in calls if call.get("index", 0) == 0]
 
 
 def _cut_call(choice: Choice) -> ResponseToolCall | None:

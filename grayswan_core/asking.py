@@ -42,7 +42,9 @@ class Ask:
     def check(self) -> AnswerCheck:
         """What judges the answer's chunks."""
         return AnswerCheck(
-            tools=bool(self.request.tools), raise_on_content_filter=self.raise_on_content_filter
+            tools=bool(self.request.tools),
+            parallel_tool_calls=self.parallel_tool_calls,
+            raise_on_content_filter=self.raise_on_content_filter,
         )
 
 
@@ -77,7 +79,7 @@ def ask_stream(client: CygnetClient, what: Ask) -> Generator[Chunk, None, None]:
     if not what.tool_required:
         with closing(client.stream(what.request, stop=what.stop)) as chunks:
             for chunk in chunks:
-                yield check.passed(_thinned(chunk, what))
+                yield check.passed(chunk)
         check.close()
         return
     required = RequiredTool(what.request)
@@ -87,7 +89,7 @@ def ask_stream(client: CygnetClient, what: Ask) -> Generator[Chunk, None, None]:
         with closing(client.stream(required.request, stop=what.stop)) as chunks:
             for chunk in chunks:
                 for admitted in gate.admit(chunk):
-                    yield check.passed(_thinned(admitted, what))
+                    yield check.passed(admitted)
         done = gate.close()
     check.close()
 
@@ -98,7 +100,7 @@ async def aask_stream(client: CygnetClient, what: Ask) -> AsyncGenerator[Chunk, 
     if not what.tool_required:
         async with aclosing(client.astream(what.request, stop=what.stop)) as chunks:
             async for chunk in chunks:
-                yield check.passed(_thinned(chunk, what))
+                yield check.passed(chunk)
         check.close()
         return
     required = RequiredTool(what.request)
@@ -108,25 +110,17 @@ async def aask_stream(client: CygnetClient, what: Ask) -> AsyncGenerator[Chunk, 
         async with aclosing(client.astream(required.request, stop=what.stop)) as chunks:
             async for chunk in chunks:
                 for admitted in gate.admit(chunk):
-                    yield check.passed(_thinned(admitted, what))
+                    yield check.passed(admitted)
         done = gate.close()
     check.close()
 
 
 def _finished(answer: ChatResponse, what: Ask, required: RequiredTool) -> ChatResponse:
-    answer.usage = required.total(answer.usage)
+    if answer.usage is not None:
+        answer.usage = required.total(answer.usage)
     if not what.parallel_tool_calls:
         for choice in answer.choices:
             if choice.message.tool_calls:
                 choice.message.tool_calls = choice.message.tool_calls[:1]
     check_answer(answer, raise_on_content_filter=what.raise_on_content_filter)
     return answer
-
-
-def _thinned(chunk: Chunk, what: Ask) -> Chunk:
-    """The chunk without the parts of second and later calls, where one is all that may be."""
-    if not what.parallel_tool_calls:
-        for choice in chunk.choices:
-            if choice.delta.tool_calls:
-                choice.delta.tool_calls = [d for d in choice.delta.tool_calls if d.index == 0]
-    return chunk

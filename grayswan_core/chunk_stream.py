@@ -21,11 +21,12 @@ from grayswan_core.errors import (
 from grayswan_core.limits import DEFAULT_LIMITS
 from grayswan_core.sse import Event, EventDecoder, EventTooLargeError
 from grayswan_core.stop import StopFilter
-from grayswan_core.wire import Chunk, ChunkChoice, Delta, parse
+from grayswan_core.wire import Chunk, ChunkChoice, parse_chunk
 
 __all__ = ["ChunkStream"]
 
 _DONE = b"[DONE]"
+_FIELDS = Chunk.__annotations__.keys()
 
 
 class ChunkStream:
@@ -121,7 +122,7 @@ class ChunkStream:
                 self._apply_stop(chunk)
         else:  # an event of no data keeps the connection alive
             return None
-        if chunk is None or not (chunk.choices or chunk.usage):
+        if chunk is None or not (chunk.get("choices") or chunk.get("usage")):
             return None
         self._answer.add(chunk)
         return chunk
@@ -134,7 +135,7 @@ class ChunkStream:
         return chunk
 
     def _apply_stop(self, chunk: Chunk) -> None:
-        chunk.choices = [choice for choice in chunk.choices if self._cut(choice)]
+        chunk["choices"] = [choice for choice in chunk.get("choices", ()) if self._cut(choice)]
         if len(self._filters) == self._expected_choices and all(
             stop.stopped for stop in self._filters.values()
         ):
@@ -142,26 +143,25 @@ class ChunkStream:
 
     def _cut(self, choice: ChunkChoice) -> bool:
         """Take the text from the stop sequence on out of a choice; False if it had ended."""
-        stop = self._filters.setdefault(choice.index, StopFilter(self._stop))
+        stop = self._filters.setdefault(choice.get("index", 0), StopFilter(self._stop))
         if stop.stopped:
             return False
-        text = stop.feed(choice.delta.content or "")
+        delta = choice.setdefault("delta", {})
+        text = stop.feed(delta.get("content") or "")
         if stop.stopped:
-            choice.finish_reason = "stop"
-            choice.delta.tool_calls = None
-        elif choice.finish_reason:
+            choice["finish_reason"] = "stop"
+            delta.pop("tool_calls", None)
+        elif choice.get("finish_reason"):
             text += stop.flush()
-        if choice.delta.content is not None or text:
-            choice.delta.content = text
+        if delta.get("content") is not None or text:
+            delta["content"] = text
         return True
 
     def _held_back(self) -> Chunk | None:
         """The text that waited for a stop sequence which did not come."""
         held = {index: stop.flush() for index, stop in self._filters.items()}
-        choices = [
-            ChunkChoice(index=index, delta=Delta(content=text))
-            for index, text in held.items()
-            if text
+        choices: list[ChunkChoice] = [
+            {"index": index, "delta": {"content": text}} for index, text in held.items() if text
         ]
         return Chunk(choices=choices) if choices else None
 
@@ -169,14 +169,11 @@ class ChunkStream:
 def _chunk_in(data: bytes) -> Chunk | None:
     """The chunk, or None when it is none but an error or nonsense."""
     try:
-        chunk = parse(Chunk, data)
+        chunk = parse_chunk(data)
     except ValueError:
         return None
     # Only an object with a field that chunks lack can be an error.
-    extra = chunk.model_extra
-    if extra and says_error({**dict.fromkeys(chunk.model_fields_set), **extra}):
-        return None
-    return chunk
+    return chunk if chunk.keys() <= _FIELDS or not says_error(chunk) else None
 
 
 def _reported(event: Event) -> APIError:

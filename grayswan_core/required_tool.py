@@ -7,10 +7,20 @@ looked at, and asked for again with a word of correction when no tool on offer w
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 from grayswan_core.accumulate import Accumulator
 from grayswan_core.errors import ToolCallMissingError
-from grayswan_core.wire import REFUSALS, ChatRequest, ChatResponse, Chunk, Message, Usage
+from grayswan_core.wire import (
+    REFUSALS,
+    ChatRequest,
+    ChatResponse,
+    Chunk,
+    ChunkChoice,
+    Message,
+    Usage,
+    UsageDelta,
+)
 
 __all__ = ["MAX_CORRECTIONS", "RequiredTool", "StreamGate"]
 
@@ -51,7 +61,8 @@ class RequiredTool:
                 partial=answer,
             )
         self._corrections += 1
-        self._spent = self.total(answer.usage) or self._spent
+        if answer.usage is not None:
+            self._spent = self.total(answer.usage)
         said = answer.choices[0].message.content
         correction = Message(
             role="system",
@@ -61,10 +72,8 @@ class RequiredTool:
         messages = [*self.request.messages, *said_before, correction]
         self.request = self.request.model_copy(update={"messages": messages})
 
-    def total(self, usage: Usage | None) -> Usage | None:
+    def total(self, usage: Usage) -> Usage:
         """The usage of an answer together with that of the answers not handed out."""
-        if usage is None:
-            return None
         spent = self._spent
         return usage.model_copy(
             update={
@@ -86,13 +95,15 @@ class StreamGate:
 
     def admit(self, chunk: Chunk) -> Sequence[Chunk]:
         """The chunks that may be handed out now that this one has come."""
-        chunk.usage = self._required.total(chunk.usage)
+        if usage := chunk.get("usage"):
+            total = self._required.total(Usage.model_validate(usage))
+            chunk["usage"] = cast("UsageDelta", total.model_dump())
         if self._open:
             return (chunk,)
         self._answer.add(chunk)
         self._held.append(chunk)
         # Text alone settles nothing, and adding it all up for each chunk costs with its square.
-        if not any(each.delta.tool_calls or each.finish_reason for each in chunk.choices):
+        if not any(map(_may_settle, chunk.get("choices", ()))):
             return ()
         answer = self._answer.response()
         if answer is None or not self._required.settles(answer):
@@ -110,3 +121,7 @@ class StreamGate:
         if not self._open and answer is not None:
             self._required.correct(answer)
         return self._open or answer is None
+
+
+def _may_settle(choice: ChunkChoice) -> bool:
+    return bool(choice.get("finish_reason") or choice.get("delta", {}).get("tool_calls"))

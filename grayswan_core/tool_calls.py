@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic_core import from_json
 
@@ -16,7 +16,15 @@ from grayswan_core.wire import (
     ToolCallDelta,
 )
 
-__all__ = ["ToolCallAssembler", "arguments_so_far", "parse_arguments", "past_call"]
+__all__ = ["CallSoFar", "ToolCallAssembler", "arguments_so_far", "parse_arguments", "past_call"]
+
+
+class CallSoFar(NamedTuple):
+    """A call as far as it has come; until the stream has ended `arguments` may be cut JSON."""
+
+    id: str
+    name: str
+    arguments: str
 
 
 class _Parts:
@@ -24,12 +32,20 @@ class _Parts:
 
     def __init__(self) -> None:
         self.id = ""
-        self.name: list[str] = []
-        self.arguments: list[str] = []
+        self.name = ""
+        self._arguments: list[str] = []
 
-    def whole(self) -> ResponseToolCall:
-        function = ResponseFunctionCall(name="".join(self.name), arguments="".join(self.arguments))
-        return ResponseToolCall(id=self.id, function=function)
+    def add(self, delta: ToolCallDelta) -> None:
+        self.id = self.id or delta.get("id") or ""
+        function = delta.get("function") or {}
+        self.name += function.get("name") or ""
+        if arguments := function.get("arguments"):
+            self._arguments.append(arguments)
+
+    def so_far(self) -> CallSoFar:
+        # Joined once, so that asking after every part does not join all of them again.
+        self._arguments[:] = ["".join(self._arguments)]
+        return CallSoFar(self.id, self.name, self._arguments[0])
 
 
 class ToolCallAssembler:
@@ -40,16 +56,24 @@ class ToolCallAssembler:
 
     def add(self, delta: ToolCallDelta) -> None:
         """Take one delta in."""
-        parts = self._calls.setdefault(delta.index, _Parts())
-        parts.id = parts.id or delta.id or ""
-        if delta.function.name:
-            parts.name.append(delta.function.name)
-        if delta.function.arguments:
-            parts.arguments.append(delta.function.arguments)
+        index = delta.get("index", 0)
+        parts = self._calls.get(index)
+        if parts is None:
+            parts = self._calls[index] = _Parts()
+        parts.add(delta)
 
-    def calls(self) -> list[ResponseToolCall]:
-        """The calls so far. Until the stream has ended their `arguments` may be cut JSON."""
-        return [self._calls[index].whole() for index in sorted(self._calls)]
+    def calls(self) -> list[CallSoFar]:
+        """The calls so far."""
+        return [self._calls[index].so_far() for index in sorted(self._calls)]
+
+    def responses(self) -> list[ResponseToolCall]:
+        """The calls so far, as a whole answer has them."""
+        return [
+            ResponseToolCall(
+                id=call.id, function=ResponseFunctionCall(name=call.name, arguments=call.arguments)
+            )
+            for call in self.calls()
+        ]
 
 
 def parse_arguments(text: str) -> dict[str, Any]:

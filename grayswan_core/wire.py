@@ -20,8 +20,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    with_config,
+)
 from pydantic_core import PydanticSerializationError, from_json
+from typing_extensions import TypedDict
 
 from grayswan_core.errors import InvalidRequestError
 
@@ -55,7 +64,9 @@ __all__ = [
     "ToolCallDelta",
     "ToolChoice",
     "Usage",
+    "UsageDelta",
     "parse",
+    "parse_chunk",
 ]
 
 DEFAULT_BASE_URL = "https://api.grayswan.ai"
@@ -245,51 +256,6 @@ class ChatResponse(_Received):
     system_fingerprint: str | None = None
 
 
-class FunctionCallDelta(_Received):
-    """A piece of a function call; the pieces of `arguments` are to be joined."""
-
-    name: str | None = None
-    arguments: str | None = None
-
-
-class ToolCallDelta(_Received):
-    """A piece of a tool call. The pieces with one `index` belong to one call."""
-
-    index: int = 0
-    id: str | None = None
-    type: str | None = None
-    function: FunctionCallDelta = Field(default_factory=FunctionCallDelta)
-
-
-class Delta(_Received):
-    """What one chunk adds to one choice."""
-
-    role: str | None = None
-    content: str | None = None
-    tool_calls: list[ToolCallDelta] | None = None
-    refusal: str | None = None
-
-
-class ChunkChoice(_Received):
-    """One choice's part of a chunk."""
-
-    index: int = 0
-    delta: Delta = Field(default_factory=Delta)
-    finish_reason: str | None = None
-
-
-class Chunk(_Received):
-    """One event of a stream. `choices` may be empty, as where only `usage` is told."""
-
-    id: str = ""
-    object: str = "chat.completion.chunk"
-    created: int = 0
-    model: str = ""
-    choices: list[ChunkChoice] = Field(default_factory=list)
-    usage: Usage | None = None
-    system_fingerprint: str | None = None
-
-
 class ModerationResponse(_Received):
     """The answer to `POST /moderation`. `detected` and `passed` are scores from 0 to 1."""
 
@@ -305,7 +271,76 @@ class ModerationResponse(_Received):
     usage: Usage | None = None
 
 
+# --- what we receive in a stream ------------------------------------------------------------
+
+# A stream has a thousand chunks where a call has one answer. Building a model for each cost
+# more than reading it, so these are the plain dicts of the JSON: checked, typed, no objects.
+_lenient = with_config(ConfigDict(extra="allow"))
+
+
+@_lenient
+class FunctionCallDelta(TypedDict, total=False):
+    """A piece of a function call; the pieces of `arguments` are to be joined."""
+
+    name: str | None
+    arguments: str | None
+
+
+@_lenient
+class ToolCallDelta(TypedDict, total=False):
+    """A piece of a tool call. The pieces with one `index`, 0 if absent, belong to one call."""
+
+    index: int
+    id: str | None
+    type: str | None
+    function: FunctionCallDelta | None
+
+
+@_lenient
+class Delta(TypedDict, total=False):
+    """What one chunk adds to one choice."""
+
+    role: str | None
+    content: str | None
+    tool_calls: list[ToolCallDelta] | None
+    refusal: str | None
+
+
+@_lenient
+class ChunkChoice(TypedDict, total=False):
+    """One choice's part of a chunk; `index` is 0 if absent."""
+
+    index: int
+    delta: Delta
+    finish_reason: str | None
+
+
+@_lenient
+class UsageDelta(TypedDict, total=False):
+    """Token counts of the whole request so far, as `Usage` has them."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+
+
+@_lenient
+class Chunk(TypedDict, total=False):
+    """One event of a stream. `choices` may be empty or absent, as where only `usage` is told."""
+
+    id: str
+    object: str
+    created: int
+    model: str
+    choices: list[ChunkChoice]
+    usage: UsageDelta | None
+    system_fingerprint: str | None
+
+
+# --- reading it ---------------------------------------------------------------------------
+
 _T = TypeVar("_T", bound=_Received)
+_chunks = TypeAdapter(Chunk)
 
 
 def parse(kind: type[_T], body: bytes) -> _T:
@@ -321,6 +356,14 @@ def parse(kind: type[_T], body: bytes) -> _T:
         # The common answer is read in one pass. Only one that did not fit is looked at again
         # with its nulls taken as absent, which every field that has a default then accepts.
         return kind.model_validate(_without_nulls(from_json(body)))
+
+
+def parse_chunk(data: bytes) -> Chunk:
+    """Read a chunk from JSON bytes; errors as in `parse`."""
+    try:
+        return _chunks.validate_json(data)
+    except ValidationError:
+        return _chunks.validate_python(_without_nulls(from_json(data)))
 
 
 def _without_nulls(value: Any) -> Any:

@@ -23,7 +23,7 @@ from grayswan_core.wire import (
     ChatResponse,
     Choice,
     Chunk,
-    ChunkChoice,
+    Delta,
     ResponseToolCall,
     ToolCallDelta,
 )
@@ -119,61 +119,66 @@ class ChunkReader:
         """
         fields: dict[str, Any] = {}
         content = ""
-        if not self._named or (chunk.system_fingerprint and not self._fingerprinted):
-            fields["response_metadata"] = self._head(chunk)
-        for choice in chunk.choices:
-            if choice.delta.content:
-                content += choice.delta.content
+        fingerprint = chunk.get("system_fingerprint")
+        if not self._named or (fingerprint and not self._fingerprinted):
+            fields["response_metadata"] = self._head(chunk.get("model"), fingerprint)
+        for choice in chunk.get("choices", ()):
+            delta = choice.get("delta") or {}
+            if text := delta.get("content"):
+                content += text
                 self._said = True
-            if choice.delta.tool_calls or choice.delta.refusal or choice.finish_reason:
-                content += self._rest(choice, fields)
-        if chunk.usage is not None:
-            fields["usage_metadata"] = self._new_usage(chunk.usage)
-        self._id = chunk.id or self._id
+            if choice.get("finish_reason") or delta.get("tool_calls") or delta.get("refusal"):
+                content += self._rest(delta, choice.get("finish_reason"), fields)
+        if usage := chunk.get("usage"):
+            fields["usage_metadata"] = self._new_usage(Usage.model_validate(usage))
+        self._id = chunk.get("id") or self._id
         return AIMessageChunk(content=content, id=self._id, **fields)
 
-    def _head(self, chunk: Chunk) -> dict[str, Any]:
+    def _head(self, model: str | None, fingerprint: str | None) -> dict[str, Any]:
         """What the answer's head says, from the first chunk that says it."""
         metadata: dict[str, Any] = {}
-        if not self._named and chunk.model:
+        if not self._named and model:
             self._named = True
-            metadata = {"model_provider": PROVIDER, "model_name": chunk.model}
-        if not self._fingerprinted and chunk.system_fingerprint:
+            metadata = {"model_provider": PROVIDER, "model_name": model}
+        if not self._fingerprinted and fingerprint:
             self._fingerprinted = True
-            metadata["system_fingerprint"] = chunk.system_fingerprint
+            metadata["system_fingerprint"] = fingerprint
         return metadata
 
-    def _rest(self, choice: ChunkChoice, fields: dict[str, Any]) -> str:
+    def _rest(self, delta: Delta, finish_reason: str | None, fields: dict[str, Any]) -> str:
         """Put all of a choice but its text into the fields, and give a refusal's text back."""
         # LangChain looks at a chunk's provider for its blocks; equal ones are not joined.
         metadata = fields.setdefault("response_metadata", {})
         metadata["model_provider"] = PROVIDER
-        delta = choice.delta
-        if delta.tool_calls:
-            fields["tool_call_chunks"] = [self._call_chunk(each) for each in delta.tool_calls]
-        if choice.finish_reason and not self._finished:
+        if calls := delta.get("tool_calls"):
+            fields["tool_call_chunks"] = [self._call_chunk(each) for each in calls]
+        if finish_reason and not self._finished:
             self._finished = True
             self._refuse_broken_calls()
-            metadata["finish_reason"] = choice.finish_reason
-        if not delta.refusal:
+            metadata["finish_reason"] = finish_reason
+        refusal = delta.get("refusal")
+        if not refusal:
             return ""
-        fields["additional_kwargs"] = {"refusal": delta.refusal}
-        return "" if self._said else delta.refusal  # the service may say it as text as well
+        fields["additional_kwargs"] = {"refusal": refusal}
+        return "" if self._said else refusal  # the service may say it as text as well
 
     def _call_chunk(self, delta: ToolCallDelta) -> ToolCallChunk:
         self._calls = self._calls or ToolCallAssembler()
         self._calls.add(delta)
-        function = delta.function
+        function = delta.get("function") or {}
         return tool_call_chunk(
-            name=function.name, args=function.arguments, id=delta.id, index=delta.index
+            name=function.get("name"),
+            args=function.get("arguments"),
+            id=delta.get("id"),
+            index=delta.get("index", 0),
         )
 
     def _refuse_broken_calls(self) -> None:
         for call in self._calls.calls() if self._calls else ():
-            if _would_be_mended(call.function.arguments):
+            if _would_be_mended(call.arguments):
                 raise ToolCallArgumentsError(
-                    f"The arguments of a call of {call.function.name!r} are no JSON object:"
-                    f" {call.function.arguments!r}. No call of it may be made."
+                    f"The arguments of a call of {call.name!r} are no JSON object:"
+                    f" {call.arguments!r}. No call of it may be made."
                 )
 
     def _new_usage(self, usage: Usage) -> UsageMetadata:

@@ -15,8 +15,8 @@ from llama_index.core.base.llms.types import (
 
 from grayswan_core import ChatResponse as CygnetResponse
 from grayswan_core import Chunk
-from grayswan_core.tool_calls import ToolCallAssembler
-from grayswan_core.wire import REFUSALS, ResponseToolCall
+from grayswan_core.tool_calls import CallSoFar, ToolCallAssembler
+from grayswan_core.wire import REFUSALS, ResponseMessage, UsageDelta
 
 __all__ = ["ChunkReader", "response_from_cygnet"]
 
@@ -34,7 +34,7 @@ def response_from_cygnet(response: CygnetResponse, names: Mapping[str, str]) -> 
     text = choice.message.content or choice.message.refusal or ""
     return _response(
         text,
-        _blocks(choice.message.tool_calls or (), names),
+        _blocks(_calls_of(choice.message), names),
         response.model_dump(),
         finish_reason=choice.finish_reason,
     )
@@ -56,23 +56,27 @@ class ChunkReader:
         self._assembler = ToolCallAssembler()
         self._calls: list[ToolCallBlock] = []
         self._finish_reason: str | None = None
-        self._usage: dict[str, Any] | None = None
+        self._usage: UsageDelta | None = None
 
     def read(self, chunk: Chunk) -> ChatResponse:
         """The answer so far, with what this chunk adds as `delta`."""
-        delta = ""
-        for choice in chunk.choices:
-            delta += choice.delta.content or choice.delta.refusal or ""
-            self._finish_reason = choice.finish_reason or self._finish_reason
-            if choice.delta.tool_calls:
-                for call in choice.delta.tool_calls:
+        text = ""
+        for choice in chunk.get("choices", ()):
+            delta = choice.get("delta") or {}
+            text += delta.get("content") or delta.get("refusal") or ""
+            self._finish_reason = choice.get("finish_reason") or self._finish_reason
+            if calls := delta.get("tool_calls"):
+                for call in calls:
                     self._assembler.add(call)
                 self._calls = _blocks(self._assembler.calls(), self._names)
-        self._text += delta
-        raw = chunk.model_dump()
-        self._usage = raw["usage"] = raw["usage"] or self._usage
+        self._text += text
+        self._usage = chunk.get("usage") or self._usage
         return _response(
-            self._text, self._calls, raw, finish_reason=self._finish_reason, delta=delta
+            self._text,
+            self._calls,
+            {**chunk, "usage": self._usage},
+            finish_reason=self._finish_reason,
+            delta=text,
         )
 
 
@@ -86,7 +90,7 @@ def _response(
 ) -> ChatResponse:
     about: dict[str, Any] = {"finish_reason": finish_reason} if finish_reason else {}
     if raw["usage"]:
-        about.update((name, raw["usage"][name]) for name in _COUNTS)
+        about.update((name, raw["usage"].get(name, 0)) for name in _COUNTS)
     kept: dict[str, Any] = {}
     if calls:
         # Streamed structured output reads the calls here; agents read the blocks.
@@ -102,12 +106,19 @@ def _response(
     return ChatResponse(message=message, delta=delta, raw=raw, additional_kwargs=about)
 
 
-def _blocks(calls: Sequence[ResponseToolCall], names: Mapping[str, str]) -> list[ToolCallBlock]:
+def _calls_of(message: ResponseMessage) -> list[CallSoFar]:
+    return [
+        CallSoFar(call.id, call.function.name, call.function.arguments)
+        for call in message.tool_calls or ()
+    ]
+
+
+def _blocks(calls: Sequence[CallSoFar], names: Mapping[str, str]) -> list[ToolCallBlock]:
     return [
         ToolCallBlock(
             tool_call_id=call.id,
-            tool_name=names.get(call.function.name, call.function.name),
-            tool_kwargs=call.function.arguments,
+            tool_name=names.get(call.name, call.name),
+            tool_kwargs=call.arguments,
         )
         for call in calls
     ]

@@ -16,7 +16,7 @@ def answer(*calls, finish_reason=None, content=""):
 
 def chunk(*calls, finish_reason=None, content=None):
     delta = {"content": content, "tool_calls": list(calls) or None}
-    return Chunk.model_validate({"choices": [{"delta": delta, "finish_reason": finish_reason}]})
+    return Chunk({"choices": [{"delta": delta, "finish_reason": finish_reason}]})
 
 
 def checking(**given):

@@ -62,7 +62,7 @@ def test_a_plain_stream_is_its_text_whatever_ends_its_lines(stream_file, name):
     chunks = read(stream_file(name))
     response = added_up(chunks)
     assert ["", "Hello", ", wörld", " 🦢.", None] == [
-        chunk.choices[0].delta.content for chunk in chunks
+        chunk["choices"][0]["delta"].get("content") for chunk in chunks
     ]
     assert "Hello, wörld 🦢." == response.choices[0].message.content
     assert "stop" == response.choices[0].finish_reason
@@ -98,8 +98,8 @@ def test_tool_calls_come_together(stream_file, name, calls):
 
 def test_usage_may_come_in_a_chunk_without_choices(stream_file):
     *_, last = read(stream_file("usage_without_choices"))
-    assert [] == last.choices
-    assert 13 == last.usage.total_tokens
+    assert [] == last["choices"]
+    assert 13 == last["usage"]["total_tokens"]
 
 
 def test_two_answers_are_kept_apart(stream_file):
@@ -111,7 +111,7 @@ def test_two_answers_are_kept_apart(stream_file):
 
 def test_comments_empty_data_and_chunks_of_nothing_are_passed_over(stream_file):
     chunks = read(stream_file("keep_alives"))
-    assert ["a", "b"] == [chunk.choices[0].delta.content for chunk in chunks]
+    assert ["a", "b"] == [chunk["choices"][0]["delta"].get("content") for chunk in chunks]
 
 
 def test_null_is_read_as_absent(stream_file):
@@ -128,7 +128,9 @@ def test_a_finish_reason_is_enough_for_a_whole_answer(stream_file):
 
 
 def test_done_is_enough_for_a_whole_answer():
-    assert ["a"] == [chunk.choices[0].delta.content for chunk in read(event([text("a")]), DONE)]
+    assert ["a"] == [
+        chunk["choices"][0]["delta"].get("content") for chunk in read(event([text("a")]), DONE)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -219,13 +221,13 @@ def test_a_chunk_with_unknown_fields_is_a_chunk(extra, usage):
     fields = {"usage": {"total_tokens": 1}} if usage else {}
     choices = [] if usage else [text("a")]
     chunk, *_ = read(event(choices, **fields, **extra), event([text("b")]), END)
-    assert extra == chunk.model_extra
+    assert extra.items() <= chunk.items()
 
 
 @pytest.mark.parametrize("data", ["{}", '{"type": "ping"}', '{"id": "chat-1"}', " "])
 def test_an_event_that_says_nothing_is_passed_over(data):
     chunks = read(f"data: {data}\n\n".encode(), event([text("a")]), END)
-    assert ["a", None] == [chunk.choices[0].delta.content for chunk in chunks]
+    assert ["a", None] == [chunk["choices"][0]["delta"].get("content") for chunk in chunks]
 
 
 def test_an_event_past_the_limit_is_an_error_with_what_came():
@@ -270,7 +272,8 @@ def test_an_answer_ends_at_its_stop_sequence_though_it_comes_in_pieces():
     body = event([text("Hi.")]) + event([text("\nUs")]) + event([text("er: more")])
     chunks = list(stream.feed(body + event([text("never")])))
     assert [("Hi.", None), ("", None), ("", "stop")] == [
-        (chunk.choices[0].delta.content, chunk.choices[0].finish_reason) for chunk in chunks
+        (chunk["choices"][0]["delta"].get("content"), chunk["choices"][0].get("finish_reason"))
+        for chunk in chunks
     ]
     assert stream.done
     assert () == stream.close()
@@ -307,13 +310,13 @@ def test_a_chunk_of_which_a_stop_leaves_nothing_is_not_handed_out():
 def test_a_tool_call_beside_a_stop_goes_with_the_rest():
     delta = {"content": "END", "tool_calls": [{"index": 0, "function": {"name": "f"}}]}
     (chunk,) = read(event([{"index": 0, "delta": delta}]), stop=["END"])
-    assert chunk.choices[0].delta.tool_calls is None
-    assert "stop" == chunk.choices[0].finish_reason
+    assert "tool_calls" not in chunk["choices"][0]["delta"]
+    assert "stop" == chunk["choices"][0]["finish_reason"]
 
 
 def test_a_stop_leaves_null_content_null():
     chunks = read(event([{"delta": {"role": "assistant", "content": None}}]), END, stop=["END"])
-    assert [None, None] == [chunk.choices[0].delta.content for chunk in chunks]
+    assert [None, None] == [chunk["choices"][0]["delta"].get("content") for chunk in chunks]
 
 
 # --- any stream at all

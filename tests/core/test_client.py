@@ -66,7 +66,9 @@ DONE = b"data: [DONE]\n\n"
 
 
 def text_of(chunks):
-    return "".join(choice.delta.content or "" for each in chunks for choice in each.choices)
+    return "".join(
+        choice["delta"].get("content") or "" for each in chunks for choice in each["choices"]
+    )
 
 
 class Sync:
@@ -207,7 +209,7 @@ async def test_an_answer_comes_in_chunks(server, calls, stream_file):
     chunks, error = await calls.stream()
     assert error is None
     assert "Hello, wörld 🦢." == text_of(chunks)
-    assert "stop" == chunks[-1].choices[0].finish_reason
+    assert "stop" == chunks[-1]["choices"][0]["finish_reason"]
 
 
 async def test_a_stream_may_be_cut_anywhere(server, calls, stream_file):
@@ -222,7 +224,7 @@ async def test_a_chunk_is_handed_out_when_it_comes_and_not_later(server, calls):
     more = threading.Event()
     server.play(*stream(event("a")), Hold(more), chunk(event("b", "stop") + DONE), LAST_CHUNK)
     first, close = await calls.first()  # the server sends no more until this is there
-    assert "a" == first.choices[0].delta.content
+    assert "a" == first["choices"][0]["delta"].get("content")
     more.set()
     await close()
 
@@ -246,7 +248,7 @@ async def test_stop_sequences_end_a_stream_and_its_connection(server, calls):
     server.play(*stream(event("one\nUs"), event("er: two"), event("never")), Stall())
     chunks, error = await calls.stream(stop=["\nUser:"])
     assert error is None
-    assert ("one", "stop") == (text_of(chunks), chunks[-1].choices[0].finish_reason)
+    assert ("one", "stop") == (text_of(chunks), chunks[-1]["choices"][0]["finish_reason"])
     await asyncio.to_thread(server.wait_for_close)
 
 

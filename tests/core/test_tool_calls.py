@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grayswan_core.tool_calls import (
+    CallSoFar,
     ToolCallAssembler,
     arguments_so_far,
     parse_arguments,
@@ -17,33 +18,30 @@ from grayswan_core.wire import (
     ResponseFunctionCall,
     ResponseToolCall,
     ToolCall,
-    ToolCallDelta,
 )
 
 
 def assemble(*deltas):
     assembler = ToolCallAssembler()
     for delta in deltas:
-        assembler.add(ToolCallDelta.model_validate(delta))
+        assembler.add(delta)
     return assembler.calls()
 
 
 def call(call_id, name, arguments):
-    return ResponseToolCall(
-        id=call_id, function=ResponseFunctionCall(name=name, arguments=arguments)
-    )
+    return CallSoFar(call_id, name, arguments)
 
 
 def deltas_of(index, whole, cuts):
     """A call as a service sends it: id and name first, then its arguments in pieces."""
-    text = whole.function.arguments
+    text = whole.arguments
     ends = sorted(place % (len(text) + 1) for place in cuts)
     pieces = [text[a:b] for a, b in zip([0, *ends], [*ends, len(text)], strict=True)]
     first = {
         "index": index,
         "id": whole.id,
         "type": "function",
-        "function": {"name": whole.function.name, "arguments": pieces[0]},
+        "function": {"name": whole.name, "arguments": pieces[0]},
     }
     return [first, *({"index": index, "function": {"arguments": piece}} for piece in pieces[1:])]
 
@@ -75,6 +73,20 @@ def test_the_first_id_stands_and_names_may_come_in_pieces():
     )
 
 
+def test_calls_can_be_asked_for_after_every_part():
+    assembler = ToolCallAssembler()
+    for so_far, part in (("", None), ("{", "{"), ("{}", "}")):
+        assembler.add({"function": {"name": None if part else "f", "arguments": part}})
+        assert [call("", "f", so_far)] == assembler.calls()
+
+
+def test_calls_become_those_of_a_whole_answer():
+    assembler = ToolCallAssembler()
+    assembler.add({"index": 0, "id": "call_1", "function": {"name": "f", "arguments": "{}"}})
+    function = ResponseFunctionCall(name="f", arguments="{}")
+    assert [ResponseToolCall(id="call_1", function=function)] == assembler.responses()
+
+
 def test_a_call_without_arguments_has_empty_ones():
     assert [call("call_1", "now", "")] == assemble(
         {"index": 0, "id": "call_1", "function": {"name": "now"}}
@@ -83,7 +95,7 @@ def test_a_call_without_arguments_has_empty_ones():
 
 def test_calls_come_in_the_order_of_their_index():
     assert ["b", "a"] == [
-        each.function.name
+        each.name
         for each in assemble(
             {"index": 7, "function": {"name": "a"}}, {"index": 2, "function": {"name": "b"}}
         )
@@ -94,7 +106,7 @@ def test_arguments_are_kept_letter_for_letter():
     text = '{"b" : 1.0,\n "a": "\\u00e9\u2028"}'
     pieces = [{"index": 0, "function": {"name": "f"}}]
     pieces += [{"index": 0, "function": {"arguments": letter}} for letter in text]
-    assert text == assemble(*pieces)[0].function.arguments
+    assert text == assemble(*pieces)[0].arguments
 
 
 @pytest.mark.parametrize(

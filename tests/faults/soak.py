@@ -160,7 +160,10 @@ def _ask(client: CygnetClient, question: str, figures: Figures) -> None:
     try:
         if int(question[1:]) // 2 % 2:
             for chunk in client.stream(_request(question)):
-                said += [choice.delta.content or "" for choice in chunk.choices]
+                said += [
+                    choice.get("delta", {}).get("content") or ""
+                    for choice in chunk.get("choices", ())
+                ]
         else:
             said.append(client.complete(_request(question)).choices[0].message.content or "")
     except Exception as caught:  # noqa: BLE001 - counted
@@ -178,7 +181,10 @@ def _ask_on_a_loop(
             try:
                 if int(question[1:]) // 2 % 2:
                     async for chunk in client.astream(_request(question)):
-                        said.extend(choice.delta.content or "" for choice in chunk.choices)
+                        said.extend(
+                            choice.get("delta", {}).get("content") or ""
+                            for choice in chunk.get("choices", ())
+                        )
                 else:
                     answer = await client.acomplete(_request(question))
                     said.append(answer.choices[0].message.content or "")

@@ -102,7 +102,9 @@ def _take_response(outcome: Outcome, response: Any) -> None:
 
 
 def _take_chunk(outcome: Outcome, chunk: Any) -> None:
-    outcome.text += "".join(choice.delta.content or "" for choice in chunk.choices)
+    outcome.text += "".join(
+        choice.get("delta", {}).get("content") or "" for choice in chunk.get("choices", ())
+    )
 
 
 class _Ends(BaseCallbackHandler):

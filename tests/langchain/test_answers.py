@@ -25,7 +25,7 @@ def message(said, **fields):
 
 def chunk(finish_reason=None, usage=None, **delta):
     choice = {"index": 0, "delta": delta, "finish_reason": finish_reason}
-    return Chunk.model_validate({**HEAD, "choices": [choice], "usage": usage})
+    return Chunk({**HEAD, "choices": [choice], "usage": usage})
 
 
 def call_delta(index, arguments="", **head):
@@ -144,7 +144,7 @@ class TestChunks:
         }
 
     def test_a_head_that_comes_late_is_not_lost(self):
-        early = Chunk.model_validate({"choices": [{"delta": {"content": "A"}}]})
+        early = Chunk({"choices": [{"delta": {"content": "A"}}]})
 
         merged = whole(early, chunk("stop", content="B"))
 
@@ -157,11 +157,11 @@ class TestChunks:
         [
             [chunk(content="A"), chunk("stop", usage=USAGE)],
             [chunk(content="A", usage=USAGE), chunk("stop")],
-            [chunk(content="A"), chunk("stop"), Chunk.model_validate({**HEAD, "usage": USAGE})],
+            [chunk(content="A"), chunk("stop"), Chunk({**HEAD, "usage": USAGE})],
             [
                 chunk(content="A", usage={**USAGE, "completion_tokens": 1, "total_tokens": 6}),
                 chunk("stop", usage=USAGE),
-                Chunk.model_validate({**HEAD, "usage": USAGE}),
+                Chunk({**HEAD, "usage": USAGE}),
             ],
         ],
         ids=["last", "first", "no choices", "running totals"],
@@ -172,7 +172,7 @@ class TestChunks:
         assert merged.usage_metadata == {"input_tokens": 5, "output_tokens": 3, "total_tokens": 8}
 
     def test_a_chunk_without_a_choice_is_read(self):
-        (only,) = read(Chunk.model_validate({**HEAD, "choices": []}))
+        (only,) = read(Chunk({**HEAD, "choices": []}))
 
         assert only.content == ""
 

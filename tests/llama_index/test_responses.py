@@ -25,7 +25,7 @@ def call(index, **function):
 
 def chunk(delta=None, *, finish_reason=None, usage=None):
     choices = [] if delta is None else [{"delta": delta, "finish_reason": finish_reason}]
-    return Chunk.model_validate({"id": "chatcmpl-1", "choices": choices, "usage": usage})
+    return Chunk({"id": "chatcmpl-1", "choices": choices, "usage": usage})
 
 
 def read(*chunks, names=None):
