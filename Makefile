@@ -10,13 +10,14 @@ endif
 VENV := .venv/$(VERSION)
 MIN_VENV := .venv/$(VERSION)-min
 BENCH_VENV := .venv/$(VERSION)-bench
+DOCS_VENV := .venv/$(VERSION)-docs
 RUN := $(VENV)/bin/python
 INSTALL = -m pip install --quiet --disable-pip-version-check
 TESTS ?=
 FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-min check format serve bench faults fuzz clean
+.PHONY: help demo test test-min check format serve bench faults fuzz docs clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,14 +50,18 @@ faults: $(BENCH_VENV)/.bench ## the same faults, ours and the peers', as a table
 fuzz: $(BENCH_VENV)/.fuzz ## fuzz what reads the service's bytes (FUZZ_SECONDS=60)
 	FUZZ_SECONDS=$(FUZZ_SECONDS) $(BENCH_VENV)/bin/python fuzz/fuzz_stream.py
 
+docs: $(DOCS_VENV)/.docs ## build the documentation; warnings are errors
+	@$(DOCS_VENV)/bin/python -m sphinx --fail-on-warning --keep-going --nitpicky --quiet -b html docs docs/_build/html
+	@echo "Built. Open docs/_build/html/index.html"
+
 serve: $(VENV)/.demo ## run the local server
 	$(RUN) -m grayswan_devserver
 
 clean: ## remove the environments and everything made
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build docs/_build docs/notebooks
 
 # pip has known dependency groups since 25.1, and a new environment may have an older one.
-$(VENV)/.pip $(MIN_VENV)/.pip $(BENCH_VENV)/.pip:
+$(VENV)/.pip $(MIN_VENV)/.pip $(BENCH_VENV)/.pip $(DOCS_VENV)/.pip:
 	@echo "Making an environment for Python $(VERSION) in $(@D) ..."
 	@$(PYTHON) -m venv $(@D)
 	@$(@D)/bin/python $(INSTALL) --upgrade "pip>=25.1"
@@ -80,6 +85,11 @@ $(MIN_VENV)/.test: $(MIN_VENV)/.pip pyproject.toml constraints-min.txt
 $(BENCH_VENV)/.bench: $(BENCH_VENV)/.pip pyproject.toml constraints.txt
 	@echo "Installing the peers to measure against (once, a minute or so) ..."
 	@$(BENCH_VENV)/bin/python $(INSTALL) --constraint constraints.txt --editable ".[all]" --group bench
+	@touch $@
+
+$(DOCS_VENV)/.docs: $(DOCS_VENV)/.pip pyproject.toml constraints.txt
+	@echo "Installing what builds the documentation (once, a minute or so) ..."
+	@$(DOCS_VENV)/bin/python $(INSTALL) --constraint constraints.txt --editable ".[all]" --group docs
 	@touch $@
 
 $(BENCH_VENV)/.fuzz: $(BENCH_VENV)/.pip pyproject.toml

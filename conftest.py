@@ -1,10 +1,12 @@
 """Runs the Python snippets of the README and of docs/ against the local server.
 
 The snippets of one file run in order and share their names, as a reader would type them.
+Snippets for a shell, and links, are checked by tests/test_docs.py.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 from typing import Any
 
@@ -20,12 +22,17 @@ def _start(namespace: dict[str, Any]) -> None:
     server = DevServer()
     server.__enter__()
     namespace["_server"] = server
+    # LlamaIndex's sync calls take the thread's event loop, make one if need be, and never close it.
+    namespace["_loop"] = asyncio.new_event_loop()
+    asyncio.set_event_loop(namespace["_loop"])
     namespace["_environment"] = {name: os.environ.get(name) for name in _ENVIRONMENT}
     os.environ.update(GRAYSWAN_API_KEY="local-test", GRAY_SWAN_BASE_URL=server.url)
 
 
 def _stop(namespace: dict[str, Any]) -> None:
     namespace["_server"].__exit__(None, None, None)
+    asyncio.set_event_loop(None)
+    namespace["_loop"].close()
     for name, value in namespace["_environment"].items():
         if value is None:
             os.environ.pop(name, None)
@@ -35,7 +42,8 @@ def _stop(namespace: dict[str, Any]) -> None:
 
 pytest_collect_file = Sybil(
     parsers=[PythonCodeBlockParser(), SkipParser()],
-    patterns=["README.md", "docs/*.md"],
+    patterns=["README.md", "docs/*.md"],  # a star is any number of folders, too
+    excludes=["docs/_build/*", "docs/notebooks/*"],
     setup=_start,
     teardown=_stop,
 ).pytest()
