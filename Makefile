@@ -17,13 +17,16 @@ TESTS ?=
 FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-min check format serve bench faults fuzz docs clean
+.PHONY: help demo notebooks test test-min check format serve bench faults fuzz docs clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.demo ## the main job, in both frameworks, without a key (LIVE=1: the real service)
 	@$(RUN) -m demo $(if $(LIVE),--live)
+
+notebooks: $(VENV)/.check ## run the notebooks anew and write their outputs in place (NAMES="04")
+	$(RUN) -m notebooks $(NAMES)
 
 test: $(VENV)/.check ## run every test
 	$(RUN) -X dev -m pytest $(TESTS)

@@ -1,0 +1,1 @@
+"""The notebooks, how they are run, and what draws their pictures."""
