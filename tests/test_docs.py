@@ -22,7 +22,7 @@ PAGES = sorted(
 )
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-# Not from the installed package's metadata, which may be older than the file; tomllib is not in 3.10.
+# The installed metadata may be older than the file, and Python 3.10 has no tomllib.
 _, _, OPTIONAL = (ROOT / "pyproject.toml").read_text().partition("[project.optional-dependencies]")
 EXTRAS = set(re.findall(r"^([\w-]+) = \[", OPTIONAL.partition("\n[")[0], re.MULTILINE))
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
@@ -69,7 +69,11 @@ def test_a_shell_command_names_what_there_is(words):
             pytest.fail(f"an unknown command: {words}")
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+@pytest.mark.parametrize(
+    "page",
+    [*PAGES, *ROOT.glob("notebooks/*.md")],
+    ids=lambda page: page.relative_to(ROOT).as_posix(),
+)
 def test_links_lead_somewhere(page):
     prose = FENCE.sub("", page.read_text())
     for link in LINK.findall(prose):

@@ -47,7 +47,9 @@ def _process_signature(
 ) -> tuple[str, str] | None:
     """For a pydantic class, its explained fields; its own signature has the framework's, too."""
     if what != "class" or not _is_pydantic(obj):
-        return None
+        # A dataclass's factories are no Python, and Sphinx breaks lines amid what it cannot read.
+        readable = (signature or "").replace("<factory>", "...").replace("~typing.", "")
+        return (readable, returned) if readable != signature and signature else None
     if issubclass(obj, ModelSettings):
         return "(**settings)", ""
     fields = _explained_fields(obj)

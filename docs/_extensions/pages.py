@@ -2,8 +2,8 @@
 
 * Links between README.md, ARCHITECTURE.md, docs/ and notebooks/ work on GitHub; here they are
   turned into links between pages.
-* `<!-- site: include PATH -->` is replaced with a file of the repository, and with
-  `<!-- site: page PATH -->` the file is the whole page.
+* `<!-- site: include PATH -->`, with the lines after it up to an empty one, is replaced with a file
+  of the repository; with `<!-- site: page PATH -->` the file is the whole page.
 * `<!-- site: squares NAME -->` is replaced with a picture made from a benchmark's results.
 * notebooks/*.ipynb are copied to docs/notebooks, with their outputs.
 """
@@ -36,7 +36,7 @@ _PAGES = {
     "benchmarks/faults/results/faults.md": "measured-faults.md",
     "benchmarks/performance/results/results.md": "performance.md",
 }
-_COMMENT = re.compile(r"<!-- site: (\w+) (\S+) -->")
+_COMMENT = re.compile(r"<!-- site: (\w+) (\S+) -->(?:\n.+)*")
 _WHOLE_PAGE = re.compile(r"<!-- site: page (\S+) -->")
 _GLOB = re.compile(r"^([\w/-]*\*)$", re.MULTILINE)
 _LINK = re.compile(r"(\]\()([^)#\s:]+)(#[^)\s]*)?(\))")
@@ -96,7 +96,7 @@ def _linked(text: str, folder: Path, docname: str) -> str:
         if not path.exists():
             return match[0]
         page = _PAGES.get(path.relative_to(ROOT).as_posix())
-        if page is not None:
+        if page is not None and (DOCS / page).exists():
             path = DOCS / page
         elif path.parent == ROOT / "notebooks":
             path = DOCS / "notebooks" / path.name
