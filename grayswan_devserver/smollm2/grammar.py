@@ -99,10 +99,12 @@ class _Narrowing:
             raise _unfit(f"there is {refused[0]!r}")
         if "enum" in flat or "const" in flat:
             return self._listed(flat.get("enum", [flat.get("const")]), flat)
-        for branches in ("anyOf", "oneOf"):
-            if branches in flat:
-                rest = {key: value for key, value in flat.items() if key != branches}
-                return self._any(({"allOf": [branch, rest]} for branch in flat[branches]), depth)
+        for word in ("anyOf", "oneOf"):
+            if word in flat:
+                rest = {key: value for key, value in flat.items() if key != word}
+                # Merged with the rest, a branch that nothing fits would be one that all fits.
+                branches = [branch for branch in flat[word] if branch is not False]
+                return self._any(({"allOf": [branch, rest]} for branch in branches), depth)
         kinds = types_of(flat) or ["string"]
         if len(kinds) > 1:
             return self._any(({**flat, "type": kind} for kind in kinds), depth)

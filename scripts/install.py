@@ -1,0 +1,59 @@
+"""Runs `pip install` and shows in one line how far it has come; what pip says only if it fails.
+
+    python scripts/install.py "what is installed" ARGUMENTS OF PIP...
+
+In a pipe the line is printed once. The exit status is pip's.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import time
+
+_PIP = ("-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "raw")
+_STEP = re.compile(
+    r"(Collecting|Downloading|Using cached|Building|Installing) ?(?:wheel for )?(\S*)"
+)
+_BYTES = re.compile(r"Progress (\d+) of (\d+)")
+_LARGE = 5_000_000
+_LINES = 15
+
+
+def main(what: str, *arguments: str) -> int:
+    """Install; gives back pip's exit status."""
+    start, said, packages, large = time.monotonic(), [], 0, ""
+    _show(f"{what} ...", last=not sys.stdout.isatty())
+    command = [sys.executable, *_PIP, *arguments]
+    with subprocess.Popen(  # noqa: S603 - pip, as its caller asks
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+    ) as pip:
+        for line in pip.stdout or ():
+            amount = _BYTES.match(line)
+            if amount:
+                done, total = map(int, amount.groups())
+                large = f", {done >> 20} of {total >> 20} MiB" if total > _LARGE else ""
+            else:
+                said.append(line)
+            step = _STEP.match(line.strip())
+            packages += bool(step and step.group(1) == "Collecting")
+            doing = "installing" if step and step.group(1) == "Installing" else "fetching"
+            if sys.stdout.isatty():
+                seconds = time.monotonic() - start
+                _show(f"{what} ... {doing} {packages} packages{large} ({seconds:.0f} s)")
+    if sys.stdout.isatty():
+        _show(f"{what} ... {time.monotonic() - start:.0f} s", last=True)
+    if pip.returncode:
+        sys.stdout.write("".join(said[-_LINES:]))
+    return pip.returncode
+
+
+def _show(text: str, *, last: bool = False) -> None:
+    start = "\r\x1b[K" if sys.stdout.isatty() else ""
+    sys.stdout.write(f"{start}{text}" + "\n" * last)
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
