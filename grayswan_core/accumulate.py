@@ -33,7 +33,8 @@ class _ChoiceParts:
                 self.tool_calls.add(call)
         if refusal := delta.get("refusal"):
             self.refusal.append(refusal)
-        self.finish_reason = choice.get("finish_reason") or self.finish_reason
+        if finish_reason := choice.get("finish_reason"):
+            self.finish_reason = finish_reason
 
     def whole(self, index: int) -> Choice:
         message = ResponseMessage(
@@ -49,6 +50,7 @@ class Accumulator:
 
     def __init__(self) -> None:
         self._choices: dict[int, _ChoiceParts] = {}
+        self._open = 0  # choices without a finish reason
         self._head: Chunk | None = None
         self._usage: UsageDelta | None = None
 
@@ -62,7 +64,11 @@ class Accumulator:
             parts = self._choices.get(index)
             if parts is None:
                 parts = self._choices[index] = _ChoiceParts()
+                self._open += 1
+            was_open = parts.finish_reason is None
             parts.add(choice)
+            if was_open and parts.finish_reason is not None:
+                self._open -= 1
 
     @property
     def started(self) -> bool:
@@ -76,9 +82,7 @@ class Accumulator:
 
     def finished(self, expected_choices: int = 1) -> bool:
         """Whether every choice has its finish reason, of those begun and those expected."""
-        return len(self._choices) >= expected_choices and all(
-            parts.finish_reason for parts in self._choices.values()
-        )
+        return not self._open and len(self._choices) >= expected_choices
 
     def response(self) -> ChatResponse | None:
         """The answer so far, or None when no part of a choice has come."""

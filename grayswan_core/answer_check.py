@@ -47,33 +47,29 @@ class AnswerCheck:
     """`check_answer` for a stream: the chunk that would end a bad answer is not handed out.
 
     Args:
-        tools: Whether tools are on offer.
         parallel_tool_calls: Whether second and later calls are handed out.
         raise_on_content_filter: Whether refusals are to be errors.
     """
 
     def __init__(
-        self, *, tools: bool, parallel_tool_calls: bool = True, raise_on_content_filter: bool
+        self, *, parallel_tool_calls: bool = True, raise_on_content_filter: bool = False
     ) -> None:
         self._parallel_tool_calls = parallel_tool_calls
         self._raise_on_content_filter = raise_on_content_filter
-        # A plain text can come to no harm, and its chunks are not to be slowed down.
-        self._answer = Accumulator() if tools or raise_on_content_filter else None
+        self._answer = Accumulator()
 
     def passed(self, chunk: Chunk) -> Chunk:
         """The chunk, if it may be handed out. Errors are those of `check_answer`."""
-        if self._answer is not None:
-            if not self._parallel_tool_calls:
-                _drop_later_calls(chunk)
-            self._answer.add(chunk)
-            for choice in chunk.get("choices", ()):
-                if choice.get("finish_reason"):
-                    self.close()
+        if not self._parallel_tool_calls:
+            _drop_later_calls(chunk)
+        self._answer.add(chunk)
+        if any(choice.get("finish_reason") for choice in chunk.get("choices", ())):
+            self.close()
         return chunk
 
     def close(self) -> None:
         """Judge the answer at its end. Errors are those of `check_answer`."""
-        answer = None if self._answer is None else self._answer.response()
+        answer = self._answer.response()
         if answer is not None:
             check_answer(answer, raise_on_content_filter=self._raise_on_content_filter)
 

@@ -39,10 +39,14 @@ class Ask:
     parallel_tool_calls: bool = True
     raise_on_content_filter: bool = False
 
+    @property
+    def is_checked(self) -> bool:
+        """Whether the chunks of the answer are to be judged. A plain text can come to no harm."""
+        return bool(self.request.tools) or self.raise_on_content_filter
+
     def check(self) -> AnswerCheck:
         """What judges the answer's chunks."""
         return AnswerCheck(
-            tools=bool(self.request.tools),
             parallel_tool_calls=self.parallel_tool_calls,
             raise_on_content_filter=self.raise_on_content_filter,
         )
@@ -75,13 +79,38 @@ async def aask(client: CygnetClient, what: Ask) -> ChatResponse:
 
 def ask_stream(client: CygnetClient, what: Ask) -> Generator[Chunk, None, None]:
     """The answer in chunks. Errors are those of `ask`."""
+    if what.tool_required:
+        return _required(client, what)
+    chunks = client.stream(what.request, stop=what.stop)
+    return _checked(chunks, what) if what.is_checked else chunks
+
+
+def aask_stream(client: CygnetClient, what: Ask) -> AsyncGenerator[Chunk, None]:
+    """`ask_stream`, async."""
+    if what.tool_required:
+        return _arequired(client, what)
+    chunks = client.astream(what.request, stop=what.stop)
+    return _achecked(chunks, what) if what.is_checked else chunks
+
+
+def _checked(chunks: Generator[Chunk, None, None], what: Ask) -> Generator[Chunk, None, None]:
     check = what.check()
-    if not what.tool_required:
-        with closing(client.stream(what.request, stop=what.stop)) as chunks:
-            for chunk in chunks:
-                yield check.passed(chunk)
-        check.close()
-        return
+    with closing(chunks):
+        for chunk in chunks:
+            yield check.passed(chunk)
+    check.close()
+
+
+async def _achecked(chunks: AsyncGenerator[Chunk, None], what: Ask) -> AsyncGenerator[Chunk, None]:
+    check = what.check()
+    async with aclosing(chunks):
+        async for chunk in chunks:
+            yield check.passed(chunk)
+    check.close()
+
+
+def _required(client: CygnetClient, what: Ask) -> Generator[Chunk, None, None]:
+    check = what.check()
     required = RequiredTool(what.request)
     done = False
     while not done:
@@ -94,15 +123,8 @@ def ask_stream(client: CygnetClient, what: Ask) -> Generator[Chunk, None, None]:
     check.close()
 
 
-async def aask_stream(client: CygnetClient, what: Ask) -> AsyncGenerator[Chunk, None]:
-    """`ask_stream`, async."""
+async def _arequired(client: CygnetClient, what: Ask) -> AsyncGenerator[Chunk, None]:
     check = what.check()
-    if not what.tool_required:
-        async with aclosing(client.astream(what.request, stop=what.stop)) as chunks:
-            async for chunk in chunks:
-                yield check.passed(chunk)
-        check.close()
-        return
     required = RequiredTool(what.request)
     done = False
     while not done:

@@ -101,9 +101,13 @@ class Attempt(Generic[_T]):
             raise ResponseError(
                 f"The answer is larger than {self._max_size:,} bytes (limit `max_response_size`)."
             )
+        came = False
         for item in reader.feed(piece):
-            deadline.stop()
+            if not came:
+                came = True
+                deadline.stop()
             yield item
+        if came:
             deadline.go_on()
         if reader.finished:
             deadline.expect_end(_END_WAIT if reader.done else _REST_WAIT)

@@ -84,6 +84,7 @@ class ChunkStream:
                 return
             chunk = self._read(event)
             if chunk is not None:
+                self._answer.add(chunk)
                 yield chunk
 
     def close(self) -> Iterable[Chunk]:
@@ -122,10 +123,8 @@ class ChunkStream:
                 self._apply_stop(chunk)
         else:  # an event of no data keeps the connection alive
             return None
-        if chunk is None or not (chunk.get("choices") or chunk.get("usage")):
-            return None
-        self._answer.add(chunk)
-        return chunk
+        says_something = chunk is not None and (chunk.get("choices") or chunk.get("usage"))
+        return chunk if says_something else None
 
     def _parse(self, event: Event) -> Chunk:
         chunk = None if event.name == b"error" else _chunk_in(event.data)

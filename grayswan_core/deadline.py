@@ -55,6 +55,7 @@ class Deadline:
     def __init__(self, timeout: Timeout, clock: Callable[[], float] = monotonic) -> None:
         self._timeout = timeout
         self._clock = clock
+        self._between_chunks = _or_inf(timeout.between_chunks)
         self._end = clock() + _or_inf(timeout.total)
         self._chunk_end = inf
         self._tail_end = inf
@@ -81,7 +82,7 @@ class Deadline:
 
     def expect_chunk(self) -> None:
         """From now on the next chunk, or a refusal's body, is waited for."""
-        self._chunk_end = self._clock() + _or_inf(self._timeout.between_chunks)
+        self._chunk_end = self._clock() + self._between_chunks
 
     def expect_nothing(self) -> None:
         """No answer is being read now; only the call as a whole has its end."""
@@ -92,7 +93,7 @@ class Deadline:
         self._tail_end = min(self._tail_end, self._clock() + seconds)
 
     def stop(self) -> None:
-        """Let the clocks stand: a chunk came, and the caller has it now."""
+        """Let the clocks stand: chunks came, and the caller has them now."""
         self._stopped = self._clock()
 
     def go_on(self) -> None:
@@ -101,7 +102,7 @@ class Deadline:
         away = now - self._stopped
         self._end += away
         self._tail_end += away
-        self._chunk_end = now + _or_inf(self._timeout.between_chunks)
+        self._chunk_end = now + self._between_chunks
 
     def check(self) -> None:
         """Let pass what is in time.

@@ -20,7 +20,7 @@ def chunk(*calls, finish_reason=None, content=None):
 
 
 def checking(**given):
-    return AnswerCheck(**{"tools": True, "raise_on_content_filter": False, **given})
+    return AnswerCheck(**given)
 
 
 CUT = ['{"amount": 100', '{"amount": 100, "to": "An', "{", "", "[]", '"text"']
@@ -82,16 +82,15 @@ def test_a_stream_that_does_not_say_why_it_ended_is_judged_at_its_end():
 
 
 def test_a_streamed_refusal_may_be_an_error():
-    check = checking(tools=False, raise_on_content_filter=True)
+    check = checking(raise_on_content_filter=True)
     check.passed(chunk(content="N"))
     with pytest.raises(ContentFilterError) as caught:
         check.passed(chunk(content="o", finish_reason="violation"))
     assert caught.value.partial_text == "No"
 
 
-@pytest.mark.parametrize("tools", [True, False])
-def test_good_streams_pass(tools):
-    check = checking(tools=tools)
+def test_good_streams_pass():
+    check = checking()
     for each in (chunk(content="Hi"), chunk(finish_reason="stop"), Chunk()):
         assert check.passed(each) is each
     check.close()
