@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 _BEFORE_NAPOLEON = 400
+
+# LlamaIndex's decorator of `complete` and its kin hides what they take.
+_COMPLETE = "(prompt: str, formatted: bool = False, **kwargs: Any)"
 _OURS = {"grayswan_core", "langchain_grayswan", "llama_index_grayswan", "grayswan_devserver"}
 _FENCE = "```"
 _FOREIGN_MODULE = re.compile(r"(?<![\w.])(?!grayswan_core\.)(?:[a-z_]+\.)+(?=[A-Za-z])")
@@ -45,19 +48,25 @@ def _process_docstring(
 def _process_signature(
     app: Sphinx, what: str, name: str, obj: Any, options: Any, signature: str, returned: str
 ) -> tuple[str, str] | None:
-    """For a pydantic class, its explained fields; its own signature has the framework's, too."""
-    if what != "class" or not _is_pydantic(obj):
-        # A dataclass's factories are no Python, and Sphinx breaks lines amid what it cannot read.
-        readable = (signature or "").replace("<factory>", "...").replace("~typing.", "")
-        return (readable, returned) if readable != signature and signature else None
-    if issubclass(obj, ModelSettings):
-        return "(**settings)", ""
-    fields = _explained_fields(obj)
+    if what == "class" and _is_pydantic(obj):
+        return _pydantic_signature(obj), ""
+    if not signature:
+        return None
+    if "complete" in name and signature.startswith("(*args"):
+        return _COMPLETE, returned
+    # A dataclass's factories are no Python, and Sphinx breaks lines amid what it cannot read.
+    return signature.replace("<factory>", "...").replace("~typing.", ""), returned
+
+
+def _pydantic_signature(model: type[BaseModel]) -> str:
+    """The explained fields; the model's own signature has the framework's, too."""
+    if issubclass(model, ModelSettings):
+        return "(**settings)"
     arguments = [
-        f"{name}" if field.is_required() else f"{name}={field.get_default()!r}"
-        for name, field in fields.items()
+        name if field.is_required() else f"{name}={field.get_default()!r}"
+        for name, field in _explained_fields(model).items()
     ]
-    return f"(*, {', '.join(arguments)})" if arguments else "", ""
+    return f"(*, {', '.join(arguments)})" if arguments else ""
 
 
 def _is_pydantic(obj: Any) -> bool:

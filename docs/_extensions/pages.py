@@ -34,12 +34,13 @@ _PAGES = {
     "notebooks/README.md": "notebooks.md",
     "benchmarks/leakage/results/table.md": "measured-leakage.md",
     "benchmarks/faults/results/faults.md": "measured-faults.md",
+    "benchmarks/performance/README.md": "performance.md",
     "benchmarks/performance/results/results.md": "performance.md",
 }
 _COMMENT = re.compile(r"<!-- site: (\w+) (\S+) -->(?:\n.+)*")
 _WHOLE_PAGE = re.compile(r"<!-- site: page (\S+) -->")
 _GLOB = re.compile(r"^([\w/-]*\*)$", re.MULTILINE)
-_LINK = re.compile(r"(\]\()([^)#\s:]+)(#[^)\s]*)?(\))")
+_LINK = re.compile(r"\[([^\[\]]*)\]\(([^)#\s:]+)(#[^)\s]*)?\)")
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -91,16 +92,19 @@ def _linked(text: str, folder: Path, docname: str) -> str:
     here = (DOCS / docname).parent
 
     def link(match: re.Match[str]) -> str:
-        opening, target, fragment, closing = match.groups()
+        words, target, fragment = match.groups()
         path = (folder / target).resolve()
         if not path.exists():
             return match[0]
-        page = _PAGES.get(path.relative_to(ROOT).as_posix())
+        in_repository = path.relative_to(ROOT).as_posix()
+        page = _PAGES.get(in_repository)
         if page is not None and (DOCS / page).exists():
             path = DOCS / page
         elif path.parent == ROOT / "notebooks":
             path = DOCS / "notebooks" / path.name
+        elif path.suffix == ".md" and DOCS not in path.parents:
+            return f"{words} (`{in_repository}`)"
         relative = Path(os.path.relpath(path, here)).as_posix()
-        return f"{opening}{relative}{fragment or ''}{closing}"
+        return f"[{words}]({relative}{fragment or ''})"
 
     return _LINK.sub(link, text)
