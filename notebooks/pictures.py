@@ -23,7 +23,7 @@ from notebooks.wire_text import Line, Message, Span, holders, messages, shown_li
 if TYPE_CHECKING:
     from grayswan_devserver import DevServer
 
-__all__ = ["Picture", "bars", "roles", "sent", "squares"]
+__all__ = ["Picture", "Words", "bars", "dots", "roles", "sent", "squares"]
 
 # It says on stderr that it looks for fonts, when it is run for the first time.
 logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
@@ -96,7 +96,7 @@ class Picture:
         return file.getvalue(), {"width": round(width), "height": round(height)}
 
 
-class _Words:
+class Words:
     """Shown in a picture's place."""
 
     def __init__(self, words: str) -> None:
@@ -113,7 +113,7 @@ def sent(server: DevServer | None) -> WireMessages | None:
 
 def roles(
     *columns: tuple[str, str, WireMessages | None], attack: str = "", inches: float = 9.0
-) -> Picture | _Words:
+) -> Picture | Words:
     """Requests side by side: every message in the colour of its role.
 
     Args:
@@ -123,7 +123,7 @@ def roles(
     """
     requests = [messages(wire) for _, _, wire in columns if wire is not None]
     if len(requests) < len(columns):
-        return _Words(LIVE)
+        return Words(LIVE)
     width = (inches * 72 - 2 * _PAD - (len(columns) - 1) * _GUTTER) / len(columns)
     room = int((width - 2 * _PAD) / _CHARACTER)
     laid_out = [
@@ -183,7 +183,14 @@ def squares(rows: Sequence[tuple[str, Sequence[float]]]) -> Picture:
 
 
 def bars(
-    title: str, values: Mapping[str, float], unit: str, ours: Sequence[str], *, digits: int = 0
+    title: str,
+    values: Mapping[str, float],
+    unit: str,
+    ours: Sequence[str],
+    *,
+    digits: int = 0,
+    spreads: Mapping[str, tuple[float, float]] | None = None,
+    failures: Mapping[str, str] | None = None,
 ) -> Picture:
     """Horizontal bars, the first on top; ours in colour.
 
@@ -193,20 +200,74 @@ def bars(
         unit: What the figures count.
         ours: The names that are drawn in colour.
         digits: Decimal places of the figures.
+        spreads: The smallest and the largest figure of a name, drawn as a thin line that
+            ends at the picture's edge.
+        failures: Names without a figure, and why.
     """
-    figure = Figure(figsize=(9, 0.7 + 0.34 * len(values)), layout="constrained")
-    axes = figure.add_subplot()
-    names = list(values)[::-1]
+    failures = failures or {}
+    names = [*values, *failures][::-1]
+    labels = {name: f"{value:,.{digits}f} {unit}".rstrip() for name, value in values.items()}
+    labels |= {name: f"failed: {failure}" for name, failure in failures.items()}
+    figure, axes = _chart(title, len(names))
+    lengths = [values.get(name, 0) for name in names]
     colours = [_GREEN if name in ours else "#afb8c1" for name in names]
-    drawn = axes.barh(names, [values[name] for name in names], color=colours, height=0.7)
-    labels = [f"{values[name]:,.{digits}f} {unit}".rstrip() for name in names]
-    axes.bar_label(drawn, labels=labels, padding=4, fontsize=9, color=_INK)
-    axes.set_xlim(0, max(values.values()) * 1.18)
+    axes.barh(names, lengths, color=colours, height=0.7)
+    ends, edge = dict(values), 1.4 * max(values.values())
+    for name, (low, high) in (spreads or {}).items():
+        ends[name] = min(max(high, values[name]), edge)
+        axes.plot([low, ends[name]], [name, name], color=_INK, linewidth=0.9, alpha=0.6)
+    axes.set_xlim(0, max(ends.values()) * 1.18)
+    for row, name in enumerate(names):
+        axes.annotate(
+            labels[name], (ends.get(name, 0), row), (5, 0), textcoords="offset points",
+            va="center", fontsize=9, color=_INK,
+        )  # fmt: skip
+    axes.spines["bottom"].set_visible(False)
+    axes.tick_params(bottom=False, labelbottom=False)
+    return Picture(
+        figure, "\n".join([title, *(f"  {name}: {labels[name]}" for name in names[::-1])])
+    )
+
+
+def dots(title: str, rows: Mapping[str, Mapping[str, float]], one: str) -> Picture:
+    """Ratios on a logarithmic scale: a row for each case, a dot for each pair.
+
+    Args:
+        title: What was compared.
+        rows: For each case its ratios by the name of the pair.
+        one: What a ratio of one means.
+    """
+    figure, axes = _chart(title, len(rows) + 2)
+    pairs = list(dict.fromkeys(pair for ratios in rows.values() for pair in ratios))
+    cases = list(rows)[::-1]
+    for pair, colour, marker in zip(pairs, (_GREEN, "#0969da", _FAINT), "osD", strict=False):
+        shown = [row for row, case in enumerate(cases) if pair in rows[case]]
+        values = [rows[cases[row]][pair] for row in shown]
+        axes.scatter(values, shown, s=46, color=colour, marker=marker, label=pair)
+    axes.axvline(1, color=_RED, linewidth=1)
+    axes.set_yticks(range(len(cases)), cases)
+    axes.set_ylim(-0.7, len(cases) - 0.3)
+    axes.set_xscale("log", base=2)
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.set_xlabel(f"1 = {one}", fontsize=9, color=_INK)
+    axes.grid(axis="y", color="#eaeef2")
+    axes.set_axisbelow(True)
+    figure.legend(loc="outside lower center", ncols=len(pairs), frameon=False, fontsize=9)
+    words = [
+        f"  {case}: " + ", ".join(f"{pair} {value:.2f}" for pair, value in ratios.items())
+        for case, ratios in rows.items()
+    ]
+    return Picture(figure, "\n".join([f"{title} (1 = {one})", *words]))
+
+
+def _chart(title: str, rows: int) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(9, 0.8 + 0.34 * rows))
+    figure.set_layout_engine("constrained", w_pad=0.12, h_pad=0.1)
+    axes = figure.add_subplot()
     axes.set_title(title, loc="left", fontsize=11, fontweight="bold", color=_INK)
-    axes.spines[["top", "right", "bottom"]].set_visible(False)
-    axes.tick_params(bottom=False, labelbottom=False, left=False, labelsize=9.5, colors=_INK)
-    words = [f"  {name}: {label}" for name, label in zip(names, labels, strict=True)]
-    return Picture(figure, "\n".join([title, *words[::-1]]))
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(left=False, labelsize=9.5, colors=_INK)
+    return figure, axes
 
 
 def _canvas(width: float, height: float) -> tuple[Figure, Axes]:

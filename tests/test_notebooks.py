@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import os
 import re
 import subprocess
@@ -22,8 +23,9 @@ pytest.importorskip("uvicorn")
 import matplotlib as mpl
 
 from grayswan_devserver import DevServer
-from notebooks.figures import leakage
-from notebooks.pictures import _RENDERING, LIVE, bars, roles, sent, squares
+from notebooks import figures
+from notebooks.figures import NONE_YET, leakage
+from notebooks.pictures import _RENDERING, LIVE, bars, dots, roles, sent, squares
 from notebooks.readme_picture import PICTURE, picture
 from notebooks.running import NOTEBOOKS, ROOT, normalised, read, texts
 from notebooks.wire_text import Message, holders, messages, shown_lines
@@ -74,7 +76,10 @@ def outputs(notebook):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_says_what_is_committed(name, local):
-    assert texts(committed(name)) == texts(local[name])
+    then, now = texts(committed(name)), texts(local[name])
+    if then != now and NONE_YET in then:
+        pytest.skip(f"There are figures now: make notebooks NAMES={name[:2]}")
+    assert then == now
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -239,6 +244,17 @@ DRAWN = {
     ),
     "squares": lambda: squares([("before", [1, 0.5, 0]), ("after", [0, 0, 0])]),
     "bars": lambda: bars("A title", {"ours": 1.5, "theirs": 3_000}, "ms", ["ours"], digits=1),
+    "bars with a failure": lambda: bars(
+        "A title",
+        {"ours": 1.5, "theirs": 3_000},
+        "ms",
+        ["ours"],
+        spreads={"theirs": (2_000, 9_000)},
+        failures={"another": "TimeoutError"},
+    ),
+    "dots": lambda: dots(
+        "Ratios", {"a call": {"A ÷ B": 2.5, "C ÷ D": 0.5}, "a stream": {"A ÷ B": 40}}, "the same"
+    ),
     "leakage": leakage,
     "the README's": picture,
 }
@@ -281,6 +297,57 @@ def test_the_figures_are_the_benchmarks():
     said = repr(leakage())
     assert "grayswan, source marked: none of it in 43 of 43 flows" in said
     assert "grayswan, nothing said: none of it in 4 of 43 flows" in said
+
+
+CONTENDERS = ("ChatGraySwan", "ChatOpenAI", "GraySwan", "OpenAILike", "bare httpx")
+MEASURED = {
+    "machine": {"python": "3.11.0", "cpus": 2, "versions": {"httpx": "0.28.1"}},
+    "cases": {
+        "one call": {
+            "unit": "call",
+            "contenders": {
+                name: {"cpu_us": 100 * rank, "cpu_min_us": 90 * rank, "cpu_max_us": 120 * rank}
+                for rank, name in enumerate(CONTENDERS, start=1)
+            },
+        },
+        "stream": {
+            "unit": "chunk",
+            "contenders": {name: {"failure": "OSError: closed"} for name in CONTENDERS[1:]}
+            | {"ChatGraySwan": {"cpu_us": 7.25, "cpu_min_us": 7, "cpu_max_us": 8}},
+        },
+    },
+    "imports_ms": {"ChatGraySwan": 300.4, "httpx": 90.0},
+    "probes": {"idle stream, KiB": {"ChatGraySwan": 31.5, "ChatOpenAI": 60.0}},
+}
+
+
+@pytest.fixture
+def measured(tmp_path, monkeypatch):
+    path = tmp_path / "results.json"
+    path.write_text(json.dumps(MEASURED), "utf-8")
+    monkeypatch.setattr(figures, "PERFORMANCE", path)
+
+
+@pytest.mark.usefixtures("measured")
+def test_the_figures_of_performance_are_those_that_were_measured():
+    assert "Python 3.11.0, 2 CPUs\nhttpx 0.28.1" == repr(figures.machine())
+    said = repr(figures.side_by_side())
+    assert "one call: ChatOpenAI ÷ ChatGraySwan 2.00, OpenAILike ÷ GraySwan 1.33" in said
+    assert "stream" not in said
+    said = repr(figures.case("one call"))
+    assert "one call: CPU for one call\n  ChatGraySwan: 100 µs\n  ChatOpenAI: 200 µs" in said
+    said = repr(figures.case("stream"))
+    assert "  ChatGraySwan: 7.2 µs\n  ChatOpenAI: failed: OSError" in said
+    assert "CPU of an import\n  ChatGraySwan: 300 ms\n  httpx: 90 ms" == repr(figures.imports())
+    said = repr(figures.probe("idle stream, KiB"))
+    assert "Idle stream\n  ChatGraySwan: 32 KiB\n  ChatOpenAI: 60 KiB" == said
+
+
+def test_without_figures_it_is_said_how_to_make_them(tmp_path, monkeypatch):
+    monkeypatch.setattr(figures, "PERFORMANCE", tmp_path / "none.json")
+    for shown in (figures.machine(), figures.side_by_side(), figures.case("one call")):
+        assert NONE_YET == repr(shown)
+    assert NONE_YET == repr(figures.imports()) == repr(figures.probe("idle stream, KiB"))
 
 
 def test_a_file_has_nothing_of_the_machine(tmp_path):
