@@ -16,7 +16,10 @@ from grayswan_core.config import API_KEY_VARIABLE
 __all__ = ["main"]
 
 _HEADING = "Cygnet in LangChain and in LlamaIndex"
-_NO_MODEL = "The small model is not installed here: the answers come from rules instead."
+_NO_MODEL = (
+    "No small model here (no wheels for this Python and machine, or no network when it was to be"
+    " installed): the answers come from rules."
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -89,8 +89,9 @@ class Story:
 
     def _setup(self, model: str, messages: Callable[..., object]) -> str:
         """The code before the calls: the model and the messages."""
-        settings = "".join(f", {name}={value}" for name, value in self.teller.settings.items())
-        address = f'\n    base_url=server.url, api_key="local-test"{settings}\n'
+        settings = ", ".join(f"{name}={value}" for name, value in self.teller.settings.items())
+        address = '\n    base_url=server.url, api_key="local-test"'
+        address += f",\n    {settings},\n" if settings else "\n"
         arguments = address if self.server else ""
         return f"{model}({arguments})\n" + body_of(messages).replace("return", "messages =", 1)
 

@@ -82,7 +82,7 @@ SMALL_MODEL = Teller(
         aplain="What is the largest ocean on Earth?",
         astream="Why is the sky blue? Answer in one sentence.",
         about="The answers are the small model's own, right or wrong.",
-        documents="Where does the word cygnet come from?",
+        documents="Where do swans that breed in Iceland spend the winter?",
     ),
     afterword="This shows where the page goes on the wire, and what this small model made of it."
     f" It was never trained to withstand such a page. Cygnet was: {_LIVE}",

@@ -42,7 +42,7 @@ def main(what: str, *arguments: str) -> int:
     if sys.stdout.isatty():
         _show(f"{what} ... {time.monotonic() - start:.0f} s", last=True)
     if pip.returncode:
-        sys.stdout.write("".join(said[-_LINES:]))
+        sys.stderr.write("".join(said[-_LINES:]))
     return pip.returncode
 
 

@@ -31,6 +31,8 @@ def asked(request: ChatRequest, tool: FunctionDefinition | None) -> dict[str, An
         # The service's defaults, where llama.cpp has others.
         "temperature": 1.0 if request.temperature is None else request.temperature,
         "top_p": 1.0 if request.top_p is None else request.top_p,
+        # All that the model writes is its answer, whatever tags it writes.
+        "reasoning_format": "none",
         "frequency_penalty": request.frequency_penalty or 0.0,
     }
     if tool is not None:

@@ -36,6 +36,8 @@ LONGEST_LIST = 8
 _DEEPEST = 6
 _MOST_NODES = 2000
 _FEW_INTEGERS = 10
+_LONGEST_OF_ALL = 1000  # llama.cpp takes no grammar that repeats something 2,000 times
+_LARGEST = 10.0**15  # nor an integer of more than 64 bits
 _MOST_VALUES = 50
 _REFUSED = (
     *("not", "if", "contains", "patternProperties", "propertyNames"),
@@ -147,10 +149,8 @@ class _Narrowing:
 
     def _array(self, flat: Schema, depth: int) -> Schema | None:
         fewest = flat.get("minItems", 0)
-        most = flat.get("maxItems", max(fewest, LONGEST_LIST))
-        if flat.get("uniqueItems"):
-            most = min(most, max(fewest, 1))
-        if fewest > most:
+        most = _most(flat.get("maxItems"), fewest, 1 if flat.get("uniqueItems") else LONGEST_LIST)
+        if most is None:
             return None
         if "prefixItems" in flat:
             return self._tuple(flat["prefixItems"], fewest, most, depth)
@@ -167,6 +167,10 @@ class _Narrowing:
 
     def _number(self, kind: str, flat: Schema) -> Schema | None:
         low, high = _bounds(flat)
+        if low > _LARGEST or high < -_LARGEST:
+            return None
+        low = low if low >= -_LARGEST else -math.inf
+        high = high if high <= _LARGEST else math.inf
         step = flat.get("multipleOf")
         if step:
             first = math.ceil(low / step) if low > -math.inf else 0
@@ -199,10 +203,20 @@ def _steps(first: float, step: float, last: float) -> list[float]:
     return [int(value) if value == int(value) else value for value in values if value <= last]
 
 
+def _most(allowed: int | None, fewest: int, usual: int) -> int | None:
+    """How long something may get: as usual, if that is enough and not too much."""
+    if fewest > _LONGEST_OF_ALL:
+        return None
+    enough = max(usual, fewest)
+    if allowed is None:
+        return enough
+    return min(allowed, enough) if allowed >= fewest else None
+
+
 def _string(flat: Schema) -> Schema | None:
     shortest = flat.get("minLength", 0)
-    longest = flat.get("maxLength", max(shortest, LONGEST_TEXT))
-    if shortest > longest:
+    longest = _most(flat.get("maxLength"), shortest, LONGEST_TEXT)
+    if longest is None:
         return None
     pattern = _known(flat["pattern"]) if "pattern" in flat else _FORMATS.get(flat.get("format", ""))
     if pattern is not None:

@@ -28,6 +28,7 @@ def property_of(schema, **root):
         ({"allOf": [{"type": "string"}, {"maxLength": 3}]}, {**TEXT, "maxLength": 3}),
         ({"type": "integer"}, {"type": "integer"}),
         ({"type": "number"}, {"type": "number"}),
+        ({"type": "integer", "minimum": -(10**30), "maximum": 10**30}, {"type": "integer"}),
         (
             {"type": "integer", "minimum": 1, "exclusiveMaximum": 9},
             {"type": "integer", "minimum": 1, "maximum": 8},
@@ -123,6 +124,9 @@ def test_an_optional_property_that_nothing_fits_is_left_out():
         {"type": "number", "minimum": 5, "maximum": 3},
         {"type": "array", "minItems": 3, "maxItems": 2},
         {"type": "string", "enum": [1]},
+        {"type": "string", "minLength": 1001},
+        {"type": "integer", "minimum": 10**16},
+        {"type": "integer", "maximum": -(10**16)},
         {"not": {"type": "string"}},
         {"type": "object", "if": {}, "then": {}},
         False,
@@ -138,3 +142,17 @@ def test_a_schema_without_end_is_refused():
     many = {f"p{number}": {"$ref": "#"} for number in range(12)}
     with pytest.raises(UnfitRequestError, match="held to"):
         narrowed({"type": "object", "properties": many, "required": list(many)})
+
+
+@pytest.mark.parametrize(
+    ("schema", "longest"),
+    [
+        ({"type": "string", "maxLength": 9000}, LONGEST_TEXT),
+        ({"type": "array", "items": {}, "maxItems": 9000}, LONGEST_LIST),
+        ({"type": "array", "items": {}, "minItems": 20}, 20),
+        ({"type": "array", "items": {}, "minItems": 2, "uniqueItems": True}, 2),
+    ],
+)
+def test_nothing_gets_longer_than_it_has_to(schema, longest):
+    narrow = property_of(schema)
+    assert longest == narrow.get("maxLength", narrow.get("maxItems"))
