@@ -23,7 +23,7 @@ from notebooks.wire_text import Line, Message, Span, holders, messages, shown_li
 if TYPE_CHECKING:
     from grayswan_devserver import DevServer
 
-__all__ = ["Picture", "Words", "bars", "dots", "roles", "sent", "squares"]
+__all__ = ["Picture", "Words", "bars", "dots", "roles", "sent", "squares", "where"]
 
 # It says on stderr that it looks for fonts, when it is run for the first time.
 logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
@@ -147,6 +147,11 @@ def roles(
         for column, (title, _, _), request in zip(laid_out, columns, requests, strict=True)
     ]
     return Picture(figure, "\n\n".join(words))
+
+
+def where(wire: WireMessages | None, attack: str) -> str:
+    """In which roles the attacker's text was sent, in words."""
+    return LIVE if wire is None else _verdict(holders(messages(wire), attack))
 
 
 def squares(rows: Sequence[tuple[str, Sequence[float]]]) -> Picture:

@@ -89,10 +89,11 @@ def shown_lines(message: Message, attack: str, width: int) -> list[Line]:
 
 
 def _hostile(text: str, attack: str) -> list[bool]:
-    """For each character whether it is the attacker's, however their text is wrapped."""
+    """For each character whether it is the attacker's, however it is wrapped and in any case."""
     found = [False] * len(text)
     if attack:
-        for match in re.finditer(r"\s+".join(map(re.escape, attack.split())), text):
+        words = r"\s+".join(map(re.escape, attack.split()))
+        for match in re.finditer(words, text, re.IGNORECASE):
             found[match.start() : match.end()] = [True] * len(match.group())
     return found
 

@@ -25,7 +25,7 @@ import matplotlib as mpl
 from grayswan_devserver import DevServer
 from notebooks import figures
 from notebooks.figures import NONE_YET, leakage
-from notebooks.pictures import _RENDERING, LIVE, bars, dots, roles, sent, squares
+from notebooks.pictures import _RENDERING, LIVE, bars, dots, roles, sent, squares, where
 from notebooks.readme_picture import PICTURE, picture
 from notebooks.running import NOTEBOOKS, ROOT, normalised, read, texts
 from notebooks.wire_text import Message, holders, messages, shown_lines
@@ -286,10 +286,12 @@ def test_a_picture_says_the_same_in_words():
     assert two.endswith("=> The attacker's text is in: data")
     absent = repr(roles(("None", "", [{"role": "user", "content": "Hello"}]), attack=ATTACK))
     assert absent.endswith("=> The attacker's text was not sent")
+    assert "The attacker's text is in: system" == where(UNPROTECTED, ATTACK.upper())
 
 
 def test_what_nobody_saw_is_said_in_words():
     assert sent(None) is None
+    assert LIVE == where(None, ATTACK)
     assert LIVE == repr(roles(("One", "", UNPROTECTED), ("Two", "", None), attack=ATTACK))
 
 
