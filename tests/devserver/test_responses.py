@@ -12,6 +12,7 @@ from grayswan_devserver import (
     RawResponse,
     RulesEngine,
     TextPiece,
+    UnfitRequestError,
     UsagePiece,
 )
 
@@ -102,6 +103,25 @@ def test_an_engine_that_fails_at_once_is_a_500(streamed):
         response = httpx.post(f"{server.url}/chat/completion", json=body, headers=KEY)
     assert response.status_code == 500
     assert response.json()["detail"] == "RuntimeError: out of order"
+
+
+class _Unfit:
+    fingerprint = "unfit-1"
+
+    def generate(self, request):
+        raise UnfitRequestError("too_green", "The request is too green.", "Paint it.")
+        yield
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_request_unfit_for_the_engine_is_a_400(streamed):
+    with DevServer(engine=_Unfit()) as server:
+        body = {**BODY, "stream": streamed}
+        response = httpx.post(f"{server.url}/chat/completion", json=body, headers=KEY)
+    assert response.status_code == 400
+    told = response.json()
+    assert (told["error_code"], told["detail"]) == ("too_green", "Paint it.")
+    assert told["message"] == "The request is too green."
 
 
 def test_an_engine_that_fails_later_says_so_in_the_stream():
