@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -52,7 +53,9 @@ def _serve(arguments: argparse.Namespace) -> int:
         url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         print(_banner(url), flush=True)  # noqa: T201
         app = create_app(engine, models=arguments.model, chunk_delay=arguments.chunk_delay)
-        uvicorn.Server(server_config(app, "warning")).run(sockets=[listener])
+        # Interrupted, uvicorn stops in good order and then raises what interrupted it.
+        with suppress(KeyboardInterrupt):
+            uvicorn.Server(server_config(app, "warning")).run(sockets=[listener])
     return 0
 
 

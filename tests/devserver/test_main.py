@@ -1,5 +1,6 @@
 import os
 import re
+import signal
 import subprocess
 import sys
 
@@ -20,6 +21,17 @@ def test_serves_and_says_how_to_reach_it():
             assert httpx.get(url).status_code == 404
         finally:
             run.terminate()
+
+
+def test_an_interrupt_ends_it_quietly():
+    command = [sys.executable, "-m", "grayswan_devserver", "--port", "0"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, **pipes) as run:  # noqa: S603 - our own code
+        said = run.stdout.readline() + run.stdout.readline()
+        # Its signal handlers stand when it answers.
+        httpx.get(re.search(r"GRAY_SWAN_BASE_URL=(\S+)", said).group(1))
+        run.send_signal(signal.SIGINT)
+        assert (run.stderr.read(), run.wait()) == ("", 0)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "example.com"])  # noqa: S104
