@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
-from benchmarks.performance.table import ratios
 from notebooks.pictures import Picture, Words, bars, dots, squares
 from notebooks.running import ROOT
 
-__all__ = ["NONE_YET", "case", "imports", "leakage", "machine", "probe", "side_by_side"]
+__all__ = ["NONE_YET", "case", "imports", "leakage", "machine", "probe", "side_by_side", "waits"]
 
 LEAKAGE = ROOT / "benchmarks/leakage/results/results.json"
 PERFORMANCE = ROOT / "benchmarks/performance/results/results.json"
 NONE_YET = "There are no figures yet. Make them: make bench"
 
-_OURS = ("ChatGraySwan", "GraySwan")
+_PAIRS = ("ChatOpenAI ÷ ChatGraySwan", "OpenAILike ÷ GraySwan")
 
 
 def leakage() -> Picture:
@@ -45,7 +45,7 @@ def side_by_side() -> Picture | Words:
     if figures is None:
         return Words(NONE_YET)
     rows = {
-        title: {pair: value for pair, value in ratios(case).items() if pair.endswith(_OURS)}
+        title: {pair: each["median"] for pair, each in case["ratios"].items() if pair in _PAIRS}
         for title, case in figures["cases"].items()
     }
     kept = {title: pairs for title, pairs in rows.items() if pairs}
@@ -65,7 +65,7 @@ def case(title: str) -> Picture | Words:
         f"{title}: CPU for one {found['unit']}",
         {name: each["cpu_us"] for name, each in measured.items()},
         "µs",
-        _OURS,
+        _ours(measured),
         digits=1 if found["unit"] == "chunk" else 0,
         spreads={name: (each["cpu_min_us"], each["cpu_max_us"]) for name, each in measured.items()},
         failures={
@@ -76,12 +76,22 @@ def case(title: str) -> Picture | Words:
     )
 
 
+def waits(title: str) -> Picture | Words:
+    """How long one waits in a case, by the clock."""
+    figures = _performance()
+    if figures is None:
+        return Words(NONE_YET)
+    found = figures["cases"][title]["contenders"]
+    waited = {name: each["wall_us"] / 1e3 for name, each in found.items() if "wall_us" in each}
+    return bars(title.capitalize(), waited, "ms", _ours(waited), digits=2)
+
+
 def imports() -> Picture | Words:
     """What importing costs, and what the frameworks below it cost."""
     figures = _performance()
     if figures is None:
         return Words(NONE_YET)
-    return bars("CPU of an import", figures["imports_ms"], "ms", _OURS)
+    return bars("CPU of an import", figures["imports_ms"], "ms", _ours(figures["imports_ms"]))
 
 
 def probe(name: str) -> Picture | Words:
@@ -90,7 +100,12 @@ def probe(name: str) -> Picture | Words:
     if figures is None:
         return Words(NONE_YET)
     title, _, unit = name.rpartition(", ")
-    return bars(title.capitalize(), figures["probes"][name], unit.replace("us", "µs"), _OURS)
+    found = figures["probes"][name]
+    return bars(title.capitalize(), found, unit.replace("us", "µs"), _ours(found))
+
+
+def _ours(names: Iterable[str]) -> list[str]:
+    return [name for name in names if name.startswith(("ChatGraySwan", "GraySwan"))]
 
 
 def _performance() -> Any:
