@@ -97,10 +97,6 @@ class Attempt(Generic[_T]):
         """
         reader, deadline = self._reader, self._deadline
         self._room -= len(piece)
-        if self._room < 0:
-            raise ResponseError(
-                f"The answer is larger than {self._max_size:,} bytes (limit `max_response_size`)."
-            )
         came = False
         for item in reader.feed(piece):
             if not came:
@@ -109,6 +105,10 @@ class Attempt(Generic[_T]):
             yield item
         if came:
             deadline.go_on()
+        if self._room < 0:
+            raise ResponseError(
+                f"The answer is larger than {self._max_size:,} bytes (limit `max_response_size`)."
+            )
         if reader.finished:
             deadline.expect_end(_END_WAIT if reader.done else _REST_WAIT)
         deadline.check()

@@ -78,7 +78,13 @@ class ChunkStream:
         try:
             events = self._decoder.feed(piece)
         except EventTooLargeError as error:
-            raise self.failed(ResponseError(str(error))) from error
+            yield from self._chunks(error.before)
+            if not self.done:
+                raise self.failed(ResponseError(str(error))) from error
+            return
+        yield from self._chunks(events)
+
+    def _chunks(self, events: Iterable[Event]) -> Iterator[Chunk]:
         for event in events:
             if self.done:
                 return

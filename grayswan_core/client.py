@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     import httpx
 
     from grayswan_core.config import ClientConfig
+    from grayswan_core.http_clients import AsyncClientMaker
 
 __all__ = ["CygnetClient"]
 
@@ -63,7 +64,8 @@ class CygnetClient:
         config: Key, address and manners.
         http_client: An `httpx.Client` to use for sync calls instead of the client's own, for
             proxies, certificates and the like. It is not closed here.
-        http_async_client: The same for async calls.
+        http_async_client: The same for async calls, or a function that makes one. The function
+            is called for each event loop, and what it made is closed here.
     """
 
     def __init__(
@@ -71,7 +73,7 @@ class CygnetClient:
         config: ClientConfig,
         *,
         http_client: httpx.Client | None = None,
-        http_async_client: httpx.AsyncClient | None = None,
+        http_async_client: httpx.AsyncClient | AsyncClientMaker | None = None,
     ) -> None:
         self._config = config
         self._http = HttpClients(http_client, http_async_client, config.limits)

@@ -43,6 +43,11 @@ class Wait(float):
         wait = min(self._longest, self._deadline.remaining())
         return None if wait == inf else wait
 
+    def left(self) -> float | None:
+        """Seconds until the call has to be over; None when it may go on for ever."""
+        left = self._deadline.remaining()
+        return None if left == inf else max(left, 0)
+
 
 class Deadline:
     """The clocks of one call, which stand still while the caller has a chunk.

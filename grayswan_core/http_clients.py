@@ -13,12 +13,12 @@ import atexit
 import os
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache, partial
 from http.cookiejar import CookieJar
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import httpx
 
@@ -30,7 +30,9 @@ from grayswan_core.network import Sockets, keep_deadlines
 if TYPE_CHECKING:
     import ssl
 
-__all__ = ["HttpClients"]
+__all__ = ["AsyncClientMaker", "HttpClients", "ssl_context"]
+
+AsyncClientMaker: TypeAlias = Callable[[], httpx.AsyncClient]
 
 _Client = TypeVar("_Client", httpx.Client, httpx.AsyncClient)
 
@@ -40,18 +42,20 @@ class HttpClients:
 
     Args:
         sync_client: A client to use as it is, instead of one made here; never closed here.
-        async_client: The same for async calls; its event loop is its owner's concern.
+        async_client: The same for async calls; its event loop is its owner's concern. Or a
+            function that makes one: called for each event loop, and what it makes is closed.
         limits: How many connections there may be.
     """
 
     def __init__(
         self,
         sync_client: httpx.Client | None = None,
-        async_client: httpx.AsyncClient | None = None,
+        async_client: httpx.AsyncClient | AsyncClientMaker | None = None,
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         self._given_sync = sync_client
-        self._given_async = async_client
+        self._given_async = async_client if isinstance(async_client, httpx.AsyncClient) else None
+        self._new_row = _row_maker(async_client, limits)
         self._limits = limits
         self._given_used = False
         self._given_by_parent = False
@@ -114,9 +118,7 @@ class HttpClients:
         loop = asyncio.get_running_loop()
         row = self._async.get(loop)
         if row is None or row.ended:
-            row = await LoopClients.begin(
-                partial(_new_async_client, self._limits), self._limits.max_connections
-            )
+            row = await self._new_row()
             with self._lock:
                 self._forget_ended_loops()
                 self._async[loop] = row
@@ -232,6 +234,15 @@ class _NoCookies(CookieJar):
         pass
 
 
+def _row_maker(
+    given: httpx.AsyncClient | AsyncClientMaker | None, limits: Limits
+) -> Callable[[], Awaitable[LoopClients]]:
+    if callable(given):
+        return partial(LoopClients.begin, given, limits.max_connections, limits.max_connections)
+    maker = partial(_new_async_client, limits)
+    return partial(LoopClients.begin, maker, limits.max_connections, CONNECTIONS_PER_CLIENT)
+
+
 def _new_async_client(limits: Limits) -> httpx.AsyncClient:
     client = httpx.AsyncClient(**_client_options(limits, CONNECTIONS_PER_CLIENT))
     keep_deadlines(client)
@@ -241,7 +252,7 @@ def _new_async_client(limits: Limits) -> httpx.AsyncClient:
 def _client_options(limits: Limits, connections: int) -> dict[str, Any]:
     number = min(connections, limits.max_connections)
     return {
-        "verify": _ssl_context(),
+        "verify": ssl_context(),
         "limits": httpx.Limits(
             max_connections=number,
             max_keepalive_connections=number,
@@ -253,6 +264,6 @@ def _client_options(limits: Limits, connections: int) -> dict[str, Any]:
 
 
 @cache
-def _ssl_context() -> ssl.SSLContext:
+def ssl_context() -> ssl.SSLContext:
     """One for the process: making one costs 20 ms and more, for the certificates it loads."""
     return httpx.create_ssl_context()

@@ -30,11 +30,15 @@ class LoopClients:
     Args:
         new_client: Makes a client.
         places: How many calls may have a connection at once.
+        places_per_client: How many of them one client serves.
     """
 
-    def __init__(self, new_client: Callable[[], httpx.AsyncClient], places: int) -> None:
+    def __init__(
+        self, new_client: Callable[[], httpx.AsyncClient], places: int, places_per_client: int
+    ) -> None:
         self._new_client = new_client
         self._places = places
+        self._places_per_client = places_per_client
         self._clients: list[httpx.AsyncClient] = []
         self._calls: list[int] = []
         self._free: list[int] = []  # a heap
@@ -43,9 +47,11 @@ class LoopClients:
         self._guard = _close_at_end(self._clients)
 
     @classmethod
-    async def begin(cls, new_client: Callable[[], httpx.AsyncClient], places: int) -> LoopClients:
+    async def begin(
+        cls, new_client: Callable[[], httpx.AsyncClient], places: int, places_per_client: int
+    ) -> LoopClients:
         """A row on the running loop."""
-        row = cls(new_client, places)
+        row = cls(new_client, places, places_per_client)
         await anext(row._guard)
         return row
 
@@ -93,7 +99,7 @@ class LoopClients:
         task.add_done_callback(_ending.discard)
 
     def _index(self, place: int) -> int:
-        return place % self._places // CONNECTIONS_PER_CLIENT
+        return place % self._places // self._places_per_client
 
 
 async def _close_at_end(clients: list[httpx.AsyncClient]) -> AsyncGenerator[None, None]:

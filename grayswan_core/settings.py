@@ -118,7 +118,10 @@ class ModelSettings(BaseModel):
         default=None, description="An httpx.Client for sync calls.", exclude=True, repr=False
     )
     http_async_client: Any = Field(
-        default=None, description="An httpx.AsyncClient for async ones.", exclude=True, repr=False
+        default=None,
+        description="An httpx.AsyncClient for async ones, or a function that makes one.",
+        exclude=True,
+        repr=False,
     )
 
     _client: tuple[tuple[Any, ...], CygnetClient] | None = PrivateAttr(default=None)

@@ -19,16 +19,20 @@ __all__ = ["Event", "EventDecoder", "EventTooLargeError"]
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
-class EventTooLargeError(ValueError):
-    """One event grew past the limit."""
-
-
 @dataclass(slots=True)
 class Event:
     """One event: its name (`message` unless the stream says otherwise) and its data."""
 
     data: bytes
     name: bytes = b"message"
+
+
+class EventTooLargeError(ValueError):
+    """One event grew past the limit; `before` are those that ended before it in its piece."""
+
+    def __init__(self, message: str, before: list[Event]) -> None:
+        super().__init__(message)
+        self.before = before
 
 
 class EventDecoder:
@@ -70,7 +74,7 @@ class EventDecoder:
         if begun:
             self._line.append(begun)
             self._line_size += len(begun)
-            self._check_size()
+            self._check_size(events)
         return events
 
     def _is_one_event(self, piece: bytes) -> bool:
@@ -96,7 +100,7 @@ class EventDecoder:
         if field == b"data":
             self._data.append(value)
             self._data_size += len(value) + 1  # its line end: empty lines take memory too
-            self._check_size()
+            self._check_size(events)
         elif field == b"event":
             self._name = value
 
@@ -107,8 +111,8 @@ class EventDecoder:
             self._data_size = 0
         self._name = b""
 
-    def _check_size(self) -> None:
+    def _check_size(self, events: list[Event]) -> None:
         if self._line_size + self._data_size > self._max_event_size:
             raise EventTooLargeError(
-                f"One event of the stream is larger than {self._max_event_size:,} bytes."
+                f"One event of the stream is larger than {self._max_event_size:,} bytes.", events
             )

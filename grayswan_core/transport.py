@@ -191,7 +191,10 @@ def _strip(error: BaseException | None) -> None:
         if isinstance(error, httpx.HTTPError):
             error.request = None  # type: ignore[assignment]
         error.__traceback__ = None
-        error = error.__cause__ or error.__context__
+        behind = error.__cause__ or error.__context__
+        if isinstance(behind, Exception) and type(behind).__module__.startswith("aiohttp."):
+            error.__cause__ = error.__context__ = behind = None  # some hold the request's headers
+        error = behind
 
 
 def _notice_close(error: RuntimeError, client: httpx.Client | httpx.AsyncClient) -> None:

@@ -407,3 +407,12 @@ def test_any_stream_gives_chunks_or_an_api_error(events, stop):
     together = outcome([b"".join(events)], stop=stop)
     apart = outcome([bytes([byte]) for byte in b"".join(events)], stop=stop)
     assert repr(together) == repr(apart)  # NaN is not equal to itself
+
+
+def test_what_came_before_an_event_past_the_limit_is_handed_out_though_in_the_same_piece():
+    piece = event([text("so far")]) + b"data: " + b"x" * 200
+    chunks = ChunkStream(max_event_size=150)
+    came = []
+    with pytest.raises(ResponseError, match="larger than 150") as caught:
+        came.extend(chunks.feed(piece))
+    assert "so far" == caught.value.partial_text

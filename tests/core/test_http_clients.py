@@ -175,7 +175,7 @@ def test_a_loop_that_ends_while_it_is_asked_to_close_is_no_failure(clients):
         def call_soon_threadsafe(self, callback):
             raise RuntimeError("Event loop is closed")
 
-    clients._async[EndingLoop()] = loop_clients.LoopClients(httpx.AsyncClient, 16)
+    clients._async[EndingLoop()] = loop_clients.LoopClients(httpx.AsyncClient, 16, 16)
     clients.close()
     assert {} == clients._async
 
@@ -201,10 +201,32 @@ def test_the_clients_made_here_keep_no_cookies_and_follow_nothing(clients):
 
 
 def test_certificates_are_loaded_once(clients):
-    assert http_clients._ssl_context() is http_clients._ssl_context()
+    assert http_clients.ssl_context() is http_clients.ssl_context()
 
 
 # --- clients passed in
+
+
+async def test_a_function_passed_in_makes_one_client_for_each_loop_and_it_is_closed():
+    made = []
+
+    def make():
+        made.append(httpx.AsyncClient())
+        return made[-1]
+
+    clients = http_clients.HttpClients(None, make)
+    for _ in range(2):
+        async with clients.async_client() as first, clients.async_client() as second:
+            assert first is second is made[0]
+    in_another_loop = await asyncio.to_thread(asyncio.run, taken_from(clients))
+    assert in_another_loop is made[1]
+    await clients.aclose()
+    assert [True, True] == [client.is_closed for client in made]
+
+
+async def taken_from(clients):
+    async with clients.async_client() as client:
+        return client
 
 
 async def test_clients_passed_in_are_used_and_not_closed():

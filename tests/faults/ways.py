@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
-from canaries import HEADER, KEY
+from canaries import HEADER, KEY, assert_clean
 from fault_table import PLAIN, STREAM, Fault
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.exceptions import ModelError
 from llama_index.core.base.llms.types import ChatMessage
 from llama_index.core.tools import FunctionTool
 
-from grayswan_core import ChatRequest, ClientConfig, CygnetClient, Message, Timeout
+from grayswan_core import APIError, ChatRequest, ClientConfig, CygnetClient, Message, Timeout
 from grayswan_core.asking import Ask, aask, aask_stream, ask, ask_stream
 from langchain_grayswan import ChatGraySwan
 from llama_index_grayswan import GraySwan
@@ -60,13 +61,17 @@ def settings(url: str, fault: Fault, timeout: Timeout | None, **more: Any) -> di
     return {"api_key": KEY, "base_url": url, "default_headers": {"x-gateway": HEADER}, **given}
 
 
+_CLIENTS = ("http_client", "http_async_client")
+
+
 class _Core:
     """The core, as the adapters use it."""
 
     def __init__(self, url: str, fault: Fault, timeout: Timeout | None, **more: Any) -> None:
         given = settings(url, fault, timeout, **more)
         headers = given.pop("default_headers")
-        self.client = CygnetClient(ClientConfig.resolve(headers=headers, **given))
+        clients = {name: given.pop(name) for name in _CLIENTS if name in given}
+        self.client = CygnetClient(ClientConfig.resolve(headers=headers, **given), **clients)
         request = ChatRequest(
             model="cygnet",
             messages=[Message(role="user", content="Hello")],
@@ -262,3 +267,23 @@ def outcome_of(
 def is_of_the_family(make: Maker, error: BaseException) -> bool:
     """Whether an error is of the framework's own family, where it has one."""
     return make is not _our_langchain or isinstance(error, ModelError)
+
+
+def check_failure(way: tuple[str, bool], fault: Fault, outcome: Outcome) -> None:
+    """The error is the one that the fault must end in, and holds what had come."""
+    error = outcome.error
+    assert fault.error is not None, way
+    assert isinstance(error, fault.error), way
+    assert isinstance(error, APIError), way
+    assert is_of_the_family(OURS[way[0]], error), way
+    assert fault.says in error.message, way
+    said = (error.is_retryable, error.status_code, error.retry_after)
+    assert (way, fault.again, fault.status, fault.after) == (way, *said)
+    assert outcome.text.startswith(fault.text), way
+    assert error.partial_text.startswith(fault.text), way
+    assert ([], False) == (outcome.calls, bool(outcome.finished)), way
+    origin = error.__cause__ if isinstance(error.__cause__, APIError) else error
+    assert fault.caused in {None, origin.__cause__ is not None}, way
+    assert_clean(error)
+    copy = pickle.loads(pickle.dumps(error))
+    assert (type(error), error.message) == (type(copy), copy.message), way
