@@ -32,6 +32,7 @@ def _start(namespace: dict[str, Any]) -> None:
 def _stop(namespace: dict[str, Any]) -> None:
     namespace["_server"].__exit__(None, None, None)
     asyncio.set_event_loop(None)
+    namespace["_loop"].run_until_complete(namespace["_loop"].shutdown_asyncgens())
     namespace["_loop"].close()
     for name, value in namespace["_environment"].items():
         if value is None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import inspect
 import sys
 from pathlib import Path
 
@@ -39,20 +37,6 @@ def make_llm(grayswan_server):
     yield make
     for llm in made:
         llm.close()
-
-
-@pytest.fixture(autouse=True)
-def _event_loop(request):
-    """The loop that LlamaIndex runs async parts of sync methods in; its own it leaves open."""
-    if inspect.iscoroutinefunction(request.function):
-        yield
-        return
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    yield
-    loop.run_until_complete(loop.shutdown_asyncgens())  # as `asyncio.run` does
-    loop.close()
-    asyncio.set_event_loop(None)
 
 
 @pytest.fixture
