@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar, cast
+from urllib.request import getproxies
 
 import httpx
 
@@ -97,7 +98,8 @@ class _Body(httpx.AsyncByteStream):
 
 
 def _session(limits: Limits) -> aiohttp.ClientSession:
-    # Cookies would tie separate requests together.
+    # Cookies would tie separate requests together. And aiohttp looks for proxies at each request,
+    # in a thread, which costs more than the request.
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(
             limit=limits.max_connections,
@@ -105,7 +107,7 @@ def _session(limits: Limits) -> aiohttp.ClientSession:
             ssl=ssl_context(),
         ),
         cookie_jar=aiohttp.DummyCookieJar(),
-        trust_env=True,
+        trust_env=bool(getproxies()),
     )
 
 

@@ -28,6 +28,8 @@ class Wait(float):
     `now` before each wait; any other takes it for the number it was when it was made.
     """
 
+    __slots__ = ("_deadline", "_longest")  # each stream that is open keeps four of these
+
     _longest: float
     _deadline: Deadline
 

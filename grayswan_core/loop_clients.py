@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CONNECTIONS_PER_CLIENT", "LoopClients"]
 
-CONNECTIONS_PER_CLIENT = 16
+CONNECTIONS_PER_CLIENT = 2
 
 
 class LoopClients:

@@ -27,6 +27,7 @@ import secrets
 from base64 import b32encode
 from collections.abc import Sequence
 from enum import Enum
+from functools import cached_property
 from typing import NamedTuple
 
 __all__ = [
@@ -78,34 +79,63 @@ class _Patterns:
     """The patterns of the marks, for one set of ways to write the first character."""
 
     def __init__(self, lead: str) -> None:
-        length = _RANDOM_LENGTH + _SIGNATURE_LENGTH
+        self._lead = lead
+
+    # Compiled when first needed, as most of the time of this module's import would go there.
+    @cached_property
+    def mark(self) -> re.Pattern[str]:
         spelt = {
-            "LEAD": f"(?:{lead})",
+            "LEAD": f"(?:{self._lead})",
             "COLON": "(?::|%(?:25)*3A)",
             "CUT": _CUT,
-            "LENGTH": str(length),
+            "LENGTH": str(_RANDOM_LENGTH + _SIGNATURE_LENGTH),
         }
-        spelt["ID"] = f"[a-z2-7]{{{length}}}"
+        spelt["ID"] = f"[a-z2-7]{{{spelt['LENGTH']}}}"
         verbose = re.sub("|".join(spelt), lambda found: spelt[found[0]], _PATTERN)
-        self.mark = re.compile(verbose, re.IGNORECASE | re.VERBOSE)
-        self.lead = re.compile(f"({lead})", re.IGNORECASE)
+        return re.compile(verbose, re.IGNORECASE | re.VERBOSE)
+
+    @cached_property
+    def lead(self) -> re.Pattern[str]:
+        return re.compile(f"({self._lead})", re.IGNORECASE)
 
 
 # Looking for the bare character alone is many times faster, and nearly always enough.
 _BARE = _Patterns(_LEAD)
 _ANY = _Patterns(f"{_LEAD}|{_LEADS_ESCAPED}")
 
-# As many words of one line as go without a tick; the first word of a line with more than one.
-_WORDS = re.compile(rf"(?<!\S)\S+(?:[^\S\n]+\S+){{0,{WORDS_PER_TICK - 1}}}")
-_FIRST_WORD = re.compile(r"\n[^\S\n]*\S+(?=[^\S\n]+\S)")
-
-# A word too long to go without, and its parts. Chinese and Japanese put no space between words.
 _IDEOGRAPH = "[\u2e80-\ud7ff\uf900-\ufaff\U00020000-\U0003ffff]"
-_LONG_WORD = re.compile(rf"(?<!\S)(?:\S{{{_LETTERS_PER_TICK + 1},}}|\S*?{_IDEOGRAPH}\S+)")
-_PART = re.compile(
-    rf"{_IDEOGRAPH}{{1,{_IDEOGRAPHS_PER_TICK}}}|(?:(?!{_IDEOGRAPH}).){{1,{_LETTERS_PER_TICK}}}",
-    re.DOTALL,
-)
+
+
+class _Places:
+    """The patterns of the places where ticks go."""
+
+    @cached_property
+    def words(self) -> re.Pattern[str]:
+        """As many words of one line as go without a tick."""
+        return re.compile(rf"(?<!\S)\S+(?:[^\S\n]+\S+){{0,{WORDS_PER_TICK - 1}}}")
+
+    @cached_property
+    def first_word(self) -> re.Pattern[str]:
+        """The first word of a line with more than one."""
+        return re.compile(r"\n[^\S\n]*\S+(?=[^\S\n]+\S)")
+
+    # Chinese and Japanese put no space between words.
+    @cached_property
+    def long_word(self) -> re.Pattern[str]:
+        """A word too long to go without."""
+        return re.compile(rf"(?<!\S)(?:\S{{{_LETTERS_PER_TICK + 1},}}|\S*?{_IDEOGRAPH}\S+)")
+
+    @cached_property
+    def part(self) -> re.Pattern[str]:
+        """A part of a long word."""
+        return re.compile(
+            rf"{_IDEOGRAPH}{{1,{_IDEOGRAPHS_PER_TICK}}}"
+            rf"|(?:(?!{_IDEOGRAPH}).){{1,{_LETTERS_PER_TICK}}}",
+            re.DOTALL,
+        )
+
+
+_PLACES = _Places()
 
 
 class Kind(Enum):
@@ -252,16 +282,16 @@ def _without_equals(literal: str) -> str:
 def _ticked(text: str) -> str:
     if has_marks(text):
         text = _ANY.lead.sub(r"\1=", text)
-    text = _LONG_WORD.sub(_ticked_word, text)
-    text = _WORDS.sub(rf"\g<0>{_LEAD}", text)
-    return _FIRST_WORD.sub(rf"\g<0>{_LEAD}", text)
+    text = _PLACES.long_word.sub(_ticked_word, text)
+    text = _PLACES.words.sub(rf"\g<0>{_LEAD}", text)
+    return _PLACES.first_word.sub(rf"\g<0>{_LEAD}", text)
 
 
 def _ticked_word(found: re.Match[str]) -> str:
     """A long word with ticks in it, but none inside an escaped spelling of the character."""
     parts = _ANY.lead.split(found[0])
     return "".join(
-        part if index % 2 else f"{_LEAD}:".join(_PART.findall(part))
+        part if index % 2 else f"{_LEAD}:".join(_PLACES.part.findall(part))
         for index, part in enumerate(parts)
     )
 

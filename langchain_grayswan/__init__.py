@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 try:
     import langchain_core  # noqa: F401 - only to say which extra brings it
 except ImportError as error:
@@ -10,19 +12,37 @@ except ImportError as error:
         ' pip install "grayswan-integrations[langchain]"'
     ) from error
 
+from grayswan_core.later import names_for_later
 from langchain_grayswan.chat_models import ChatGraySwan
 from langchain_grayswan.messages import DataMessage
-from langchain_grayswan.prompts import DataMessagePromptTemplate
-from langchain_grayswan.untrusted import (
-    MarkDocuments,
-    UntrustedRetriever,
-    mark,
-    mark_documents,
-    plain,
-    untrusted_loader,
-    untrusted_retriever,
-    untrusted_tool,
-)
+
+if TYPE_CHECKING:
+    from langchain_grayswan.prompts import DataMessagePromptTemplate
+    from langchain_grayswan.untrusted import (
+        MarkDocuments,
+        UntrustedRetriever,
+        mark,
+        mark_documents,
+        plain,
+        untrusted_loader,
+        untrusted_retriever,
+        untrusted_tool,
+    )
+else:  # prompts and retrievers take longer to import than all the rest
+    __getattr__ = names_for_later(
+        __name__,
+        {
+            "DataMessagePromptTemplate": "prompts",
+            "MarkDocuments": "untrusted",
+            "UntrustedRetriever": "untrusted",
+            "mark": "untrusted",
+            "mark_documents": "untrusted",
+            "plain": "untrusted",
+            "untrusted_loader": "untrusted",
+            "untrusted_retriever": "untrusted",
+            "untrusted_tool": "untrusted",
+        },
+    )
 
 __all__ = [
     "ChatGraySwan",

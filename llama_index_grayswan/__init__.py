@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 try:
     import llama_index.core  # noqa: F401 - only to say which extra brings it
 except ImportError as error:
@@ -10,18 +12,35 @@ except ImportError as error:
         ' pip install "grayswan-integrations[llama-index]"'
     ) from error
 
-from llama_index.core.llms.loading import RECOGNIZED_LLMS
+from wrapt import when_imported
 
+from grayswan_core.later import names_for_later
 from llama_index_grayswan.llm import GraySwan
 from llama_index_grayswan.messages import data_message
-from llama_index_grayswan.secure import secure
-from llama_index_grayswan.untrusted import (
-    UntrustedNodes,
-    mark,
-    mark_nodes,
-    plain,
-    untrusted_tool,
-)
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from llama_index_grayswan.securing import secure
+    from llama_index_grayswan.untrusted import (
+        UntrustedNodes,
+        mark,
+        mark_nodes,
+        plain,
+        untrusted_tool,
+    )
+else:  # engines and agents take far longer to import than all the rest
+    __getattr__ = names_for_later(
+        __name__,
+        {
+            "UntrustedNodes": "untrusted",
+            "mark": "untrusted",
+            "mark_nodes": "untrusted",
+            "plain": "untrusted",
+            "secure": "securing",
+            "untrusted_tool": "untrusted",
+        },
+    )
 
 __all__ = [
     "GraySwan",
@@ -34,5 +53,8 @@ __all__ = [
     "untrusted_tool",
 ]
 
-# LlamaIndex's `load_llm` knows an LLM that was written down by its class name.
-RECOGNIZED_LLMS[GraySwan.class_name()] = GraySwan
+
+@when_imported("llama_index.core.llms.loading")  # it imports OpenAI's package where there is one
+def _register(loading: ModuleType) -> None:
+    """Let LlamaIndex's `load_llm` know a model that was written down by its class name."""
+    loading.RECOGNIZED_LLMS[GraySwan.class_name()] = GraySwan

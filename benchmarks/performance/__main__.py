@@ -13,6 +13,7 @@ import statistics
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from benchmarks.performance.cases import CASES, Case
 from benchmarks.performance.measuring import in_turns
 from benchmarks.performance.plots import draw
 from benchmarks.performance.probes import IMPORTS, PROBES
+from benchmarks.performance.ratios import ratios
 from benchmarks.performance.server import running_server
 from benchmarks.performance.table import write_table
 
@@ -36,7 +38,17 @@ _PACKAGES = (
 _PROBED = {
     "new model, us": ("ChatGraySwan", "ChatOpenAI", "GraySwan", "OpenAILike"),
     "model, KiB": ("ChatGraySwan", "ChatOpenAI", "GraySwan", "OpenAILike"),
-    "idle stream, KiB": ("bare httpx", "ChatGraySwan", "ChatOpenAI", "GraySwan", "OpenAILike"),
+    "idle stream, KiB": (
+        "bare httpx",
+        "the core alone",
+        "LangChain floor",
+        "ChatGraySwan",
+        "ChatGraySwan, aiohttp",
+        "ChatOpenAI",
+        "GraySwan",
+        "GraySwan, aiohttp",
+        "OpenAILike",
+    ),
 }
 
 
@@ -45,11 +57,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
     parser.add_argument("--short", action="store_true", help="two rounds each: does it run?")
+    parser.add_argument("--only", default="", help="cases whose name has this text in it")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     results = {
         "machine": _machine(),
-        "cases": {case.name: _measured(case, short=options.short) for case in CASES},
+        "cases": {
+            case.name: _measured(case, short=options.short)
+            for case in CASES
+            if options.only in case.name
+        },
         "imports_ms": _imports(2 if options.short else 10),
         "probes": _probes(1 if options.short else 3),
     }
@@ -69,17 +86,18 @@ def _machine() -> dict[str, Any]:
 
 def _measured(case: Case, *, short: bool) -> dict[str, Any]:
     _say(case.name)
-    with running_server() as server:
-        samples = in_turns(case.contenders(server), rounds=2 if short else case.rounds)
-    return {
-        "unit": case.unit,
-        "contenders": {name: each.summary() for name, each in samples.items()},
-    }
+    with running_server() as server, ExitStack() as stack:
+        work = case.contenders(server, stack)
+        samples = in_turns(work, rounds=min(2, case.rounds) if short else case.rounds)
+    contenders = {name: each.summary() for name, each in samples.items()}
+    return {"unit": case.unit, "contenders": contenders, "ratios": ratios(contenders)}
 
 
 def _imports(rounds: int) -> dict[str, float]:
     """Median milliseconds of CPU of each import, net of the interpreter's start."""
     _say("imports")
+    for code in IMPORTS.values():
+        _child_cpu(code)
     samples: dict[str, list[float]] = {name: [] for name in ("", *IMPORTS)}
     for _ in range(rounds):
         for name, times in samples.items():
@@ -90,7 +108,9 @@ def _imports(rounds: int) -> dict[str, float]:
 
 def _child_cpu(code: str) -> float:
     before = os.times()
-    subprocess.run([sys.executable, "-c", code], check=True)  # noqa: S603 - our own code
+    # Installed packages come with their byte code; ours, from a clone, must be let write it.
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment)  # noqa: S603 - ours
     after = os.times()
     return (after.children_user + after.children_system) - (
         before.children_user + before.children_system

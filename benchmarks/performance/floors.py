@@ -1,4 +1,8 @@
-"""The frameworks' own floors: models that answer from what was made before, with no I/O."""
+"""The frameworks' own floors: models that answer from what was made before, with no I/O.
+
+With `prebuilt=False` they make the framework's objects anew for each chunk, as every model that
+has an answer of its own must: what is left above that is the integration's.
+"""
 
 from __future__ import annotations
 
@@ -29,16 +33,21 @@ class LangChainFloor(BaseChatModel):
     """What `stream` and `invoke` of LangChain cost by themselves."""
 
     chunks: int
+    prebuilt: bool = True
     _ready: list[ChatGenerationChunk] = PrivateAttr()
     _result: ChatResult = PrivateAttr()
 
     def model_post_init(self, context: object) -> None:
-        self._ready = [
-            ChatGenerationChunk(message=AIMessageChunk(content=CHUNK_TEXT, id="benchmark"))
-            for _ in range(self.chunks)
-        ]
+        self._ready = list(self._built()) if self.prebuilt else []
         message = AIMessage(content=CHUNK_TEXT * 100)
         self._result = ChatResult(generations=[ChatGeneration(message=message)])
+
+    def _built(self) -> Iterator[ChatGenerationChunk]:
+        for _ in range(self.chunks):
+            yield ChatGenerationChunk(message=AIMessageChunk(content=CHUNK_TEXT, id="benchmark"))
+
+    def _chunks(self) -> Iterator[ChatGenerationChunk]:
+        return iter(self._ready) if self.prebuilt else self._built()
 
     @property
     def _llm_type(self) -> str:
@@ -55,12 +64,12 @@ class LangChainFloor(BaseChatModel):
     def _stream(
         self, messages: list[BaseMessage], *args: Any, **kwargs: Any
     ) -> Iterator[ChatGenerationChunk]:
-        yield from self._ready
+        yield from self._chunks()
 
     async def _astream(
         self, messages: list[BaseMessage], *args: Any, **kwargs: Any
     ) -> AsyncIterator[ChatGenerationChunk]:
-        for chunk in self._ready:
+        for chunk in self._chunks():
             yield chunk
 
 
@@ -68,15 +77,21 @@ class LlamaIndexFloor(CustomLLM):
     """What `stream_chat` and `chat` of LlamaIndex cost by themselves."""
 
     chunks: int
+    prebuilt: bool = True
     _ready: list[ChatResponse] = PrivateAttr()
 
     def model_post_init(self, context: object) -> None:
-        self._ready = [
-            ChatResponse(
-                message=ChatMessage(role="assistant", content=CHUNK_TEXT), delta=CHUNK_TEXT, raw={}
-            )
-            for _ in range(self.chunks)
-        ]
+        self._ready = list(self._built()) if self.prebuilt else []
+
+    def _built(self) -> Iterator[ChatResponse]:
+        text = ""
+        for _ in range(self.chunks):
+            text += CHUNK_TEXT
+            message = ChatMessage(role="assistant", content=text)
+            yield ChatResponse(message=message, delta=CHUNK_TEXT, raw={})
+
+    def _responses(self) -> Iterator[ChatResponse]:
+        return iter(self._ready) if self.prebuilt else self._built()
 
     @property
     def metadata(self) -> LLMMetadata:
@@ -84,16 +99,16 @@ class LlamaIndexFloor(CustomLLM):
 
     @llm_chat_callback()
     def chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
-        return self._ready[0]
+        return next(self._responses())
 
     @llm_chat_callback()
     async def achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
-        return self._ready[0]
+        return next(self._responses())
 
     @llm_chat_callback()
     def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
         def responses() -> ChatResponseGen:
-            yield from self._ready
+            yield from self._responses()
 
         return responses()
 
@@ -102,7 +117,7 @@ class LlamaIndexFloor(CustomLLM):
         self, messages: Sequence[ChatMessage], **kwargs: Any
     ) -> ChatResponseAsyncGen:
         async def responses() -> ChatResponseAsyncGen:
-            for response in self._ready:
+            for response in self._responses():
                 yield response
 
         return responses()

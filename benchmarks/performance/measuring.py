@@ -7,27 +7,33 @@ import statistics
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 __all__ = ["Samples", "in_turns"]
+
+# Seconds. Who needs longer for one round is measured once, or a run would take hours.
+_LONG = 15.0
 
 
 @dataclass
 class Samples:
-    """What was measured of one contender; microseconds for one unit of the work."""
+    """What was measured of one contender, round by round; microseconds for one unit of work."""
 
     cpu: list[float] = field(default_factory=list)
     wall: list[float] = field(default_factory=list)
     failure: str | None = None
+    over: bool = False
 
-    def summary(self) -> dict[str, float | str]:
-        """Medians, and how far the CPU samples spread; or why there are none."""
-        if self.failure is not None:
-            return {"failure": self.failure}
+    def summary(self) -> dict[str, Any]:
+        """Medians, how far the samples spread, and the samples; or why there are none."""
+        if not self.cpu:
+            return {"failure": self.failure or "not measured"}
         return {
             "cpu_us": statistics.median(self.cpu),
             "cpu_min_us": min(self.cpu),
             "cpu_max_us": max(self.cpu),
             "wall_us": statistics.median(self.wall),
+            "cpu_rounds_us": self.cpu,
         }
 
 
@@ -45,17 +51,22 @@ def in_turns(
     samples = {name: Samples() for name in work}
     for turn in range(warm_up + rounds):
         for name, do in work.items():
-            if samples[name].failure is not None:
-                continue
-            gc.collect()
-            cpu, wall = time.process_time(), time.perf_counter()
-            try:
-                units = do()
-            except Exception as error:  # noqa: BLE001 - a contender that fails is a finding
-                samples[name].failure = f"{type(error).__name__}: {error}"[:200]
-                continue
-            cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
-            if turn >= warm_up:
-                samples[name].cpu.append(cpu / units * 1e6)
-                samples[name].wall.append(wall / units * 1e6)
+            if not samples[name].over:
+                _measure(do, samples[name], counts=turn >= warm_up)
     return samples
+
+
+def _measure(do: Callable[[], int], samples: Samples, *, counts: bool) -> None:
+    gc.collect()
+    cpu, wall = time.process_time(), time.perf_counter()
+    try:
+        units = do()
+    except Exception as error:  # noqa: BLE001 - a contender that fails is a finding
+        samples.failure = f"{type(error).__name__}: {error}"[:200]
+        samples.over = True
+        return
+    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+    samples.over = wall > _LONG
+    if counts or samples.over:
+        samples.cpu.append(cpu / units * 1e6)
+        samples.wall.append(wall / units * 1e6)

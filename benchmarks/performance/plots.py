@@ -1,7 +1,8 @@
-"""The figures as pictures."""
+"""The figures as pictures, on logarithmic scales."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,43 +10,127 @@ __all__ = ["draw"]
 
 _COLOURS = {
     "ChatGraySwan": "#0b6e4f",
-    "GraySwan": "#16a06a",
-    "ChatOpenAI": "#9a9a9a",
-    "OpenAILike": "#b9b9b9",
-    "grayswan-api": "#cfcfcf",
+    "ChatGraySwan, aiohttp": "#5fbf8f",
+    "ChatOpenAI": "#c0392b",
+    "LangChain floor": "#9db7d5",
+    "LangChain floor, its objects": "#7d9cc0",
+    "GraySwan": "#0b6e4f",
+    "GraySwan, aiohttp": "#5fbf8f",
+    "OpenAILike": "#c0392b",
+    "LlamaIndex floor": "#9db7d5",
+    "LlamaIndex floor, its objects": "#7d9cc0",
+    "grayswan-api": "#8e8e8e",
     "bare httpx": "#4a6fa5",
-    "LangChain floor": "#88a8d0",
-    "LlamaIndex floor": "#b4c8e4",
+}
+_LLAMA_INDEX = frozenset(name for name in _COLOURS if "Llama" in name or name == "OpenAILike") | {
+    "GraySwan",
+    "GraySwan, aiohttp",
 }
 
+_CONCURRENT = {"call": "{} concurrent calls", "chunk": "{} concurrent streams"}
+_LONE = {"call": "1 async call", "chunk": "1 async stream"}
+_LENGTHS = {
+    1_000: "stream, burst",
+    10_000: "stream, 10 times longer",
+    100_000: "stream, 100 times longer",
+}
+_HISTORIES = {count: f"history of {count:,} messages" for count in (10, 100, 1000)}
+_ONE_AT_A_TIME = ("one call", "stream, burst", "stream, 16 KiB pieces", "stream of a tool call")
 
-def draw(results: dict[str, Any], directory: Path) -> None:
-    """Draw one picture of all cases: bars, on a logarithmic scale."""
+
+def draw(results: Mapping[str, Any], directory: Path) -> None:
+    """Draw three pictures: one at a time, many at a time, and how costs grow."""
     import matplotlib as mpl
 
     mpl.use("Agg")
+    cases = results["cases"]
+    if all(name in cases for name in _ONE_AT_A_TIME):
+        _draw_bars({name: cases[name] for name in _ONE_AT_A_TIME}, directory / "one.svg")
+    if all(name in cases for name in (*_LENGTHS.values(), *_HISTORIES.values())):
+        _draw_lines(
+            {
+                "Streams: µs per chunk by chunks": _by_number(cases, _LENGTHS),
+                "Histories: µs per message by messages": _by_number(cases, _HISTORIES),
+            },
+            directory / "growth.svg",
+        )
+    if "1 async call" in cases:
+        _draw_lines(
+            {
+                "Async calls: µs per call by calls at once": _by_number(cases, _counts("call")),
+                "Async streams: µs per chunk by streams at once": _by_number(
+                    cases, _counts("chunk")
+                ),
+            },
+            directory / "many.svg",
+        )
+
+
+def _counts(unit: str) -> dict[int, str]:
+    counts = (20, 200, 1000) if unit == "call" else (20, 100, 200, 1000)
+    return {1: _LONE[unit], **{count: _CONCURRENT[unit].format(f"{count:,}") for count in counts}}
+
+
+def _by_number(
+    cases: Mapping[str, Any], names: Mapping[int, str]
+) -> dict[str, list[tuple[int, float]]]:
+    """For each contender its medians, by a number that the cases differ in."""
+    found: dict[str, list[tuple[int, float]]] = {}
+    for number, name in names.items():
+        for contender, figures in cases[name]["contenders"].items():
+            if "cpu_us" in figures and "floor" not in contender:
+                found.setdefault(contender, []).append((number, figures["cpu_us"]))
+    return found
+
+
+def _draw_bars(cases: Mapping[str, Any], path: Path) -> None:
     import matplotlib.pyplot as plt
 
-    cases = results["cases"]
-    figure, all_axes = plt.subplots(
-        (len(cases) + 1) // 2, 2, figsize=(12, 2.6 * ((len(cases) + 1) // 2)), layout="constrained"
-    )
-    for axes in all_axes.flat[len(cases) :]:
-        axes.set_visible(False)
-    for axes, (title, case) in zip(all_axes.flat, cases.items(), strict=False):
-        _draw_case(axes, title, case)
-    figure.suptitle("CPU time of one call or chunk (µs, logarithmic; shorter is better)")
-    figure.savefig(directory / "results.png", dpi=110)
+    figure, all_axes = plt.subplots(2, 2, figsize=(11, 7.5), layout="constrained")
+    for axes, (title, case) in zip(all_axes.flat, cases.items(), strict=True):
+        contenders = case["contenders"]
+        names = [name for name in contenders if "cpu_us" in contenders[name]][::-1]
+        medians = [contenders[name]["cpu_us"] for name in names]
+        bars = axes.barh(names, medians, color=[_COLOURS[name] for name in names])
+        axes.bar_label(bars, labels=[f"{value:,.0f}" for value in medians], padding=3, fontsize=8)
+        axes.set_xscale("log")
+        axes.set_xlim(min(medians) / 2, max(medians) * 3)
+        axes.set_title(f"{title} (µs per {case['unit']})", fontsize=10)
+        axes.tick_params(labelsize=8)
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.suptitle("CPU time, one at a time (logarithmic; shorter is better)")
+    _save(figure, path)
+
+
+def _draw_lines(panels: Mapping[str, Mapping[str, list[tuple[int, float]]]], path: Path) -> None:
+    import matplotlib.pyplot as plt
+
+    figure, all_axes = plt.subplots(1, 2, figsize=(11, 4.6), layout="constrained")
+    for axes, (title, lines) in zip(all_axes, panels.items(), strict=True):
+        for name, points in lines.items():
+            axes.plot(
+                *zip(*points, strict=True),
+                marker="o",
+                markersize=4,
+                color=_COLOURS[name],
+                linestyle="--" if name in _LLAMA_INDEX else "-",
+                label=name,
+            )
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        axes.set_title(title, fontsize=10)
+        axes.tick_params(labelsize=8)
+        axes.grid(alpha=0.25, which="both")
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.legend(fontsize=7.5, frameon=False)
+    figure.suptitle("CPU time (logarithmic; lower is better; LlamaIndex dashed)")
+    _save(figure, path)
+
+
+def _save(figure: Any, path: Path) -> None:
+    import matplotlib.pyplot as plt
+
+    # The same figures give the same file.
+    plt.rcParams["svg.hashsalt"] = path.stem
+    figure.savefig(path, metadata={"Date": None}, facecolor="white")
     plt.close(figure)
-
-
-def _draw_case(axes: Any, title: str, case: dict[str, Any]) -> None:
-    names = [name for name, each in case["contenders"].items() if "cpu_us" in each][::-1]
-    medians = [case["contenders"][name]["cpu_us"] for name in names]
-    bars = axes.barh(names, medians, color=[_COLOURS[name] for name in names])
-    axes.bar_label(bars, labels=[f"{value:,.0f}" for value in medians], padding=3, fontsize=8)
-    axes.set_xscale("log")
-    axes.set_xlim(min(medians) / 2, max(medians) * 4)
-    axes.set_title(f"{title} (per {case['unit']})", fontsize=10)
-    axes.tick_params(labelsize=8)
-    axes.spines[["top", "right"]].set_visible(False)

@@ -67,18 +67,23 @@ def idle_stream_kibibytes(contender: str, url: str) -> float:
 
 
 def _maker(contender: str, url: str) -> Callable[[], Any]:
-    if contender == "ChatGraySwan":
+    settings: dict[str, Any] = {"base_url": url, "api_key": "fake-benchmark-key"}
+    if contender.endswith(", aiohttp"):
+        from grayswan_core.aiohttp_client import aiohttp_client
+
+        settings["http_async_client"] = aiohttp_client
+    if contender.startswith("ChatGraySwan"):
         from langchain_grayswan import ChatGraySwan
 
-        return lambda: ChatGraySwan(base_url=url, api_key="fake-benchmark-key")
+        return lambda: ChatGraySwan(**settings)
     if contender == "ChatOpenAI":
         from langchain_openai import ChatOpenAI
 
         return lambda: ChatOpenAI(base_url=url, api_key="fake-benchmark-key", model="cygnet")
-    if contender == "GraySwan":
+    if contender.startswith("GraySwan"):
         from llama_index_grayswan import GraySwan
 
-        return lambda: GraySwan(base_url=url, api_key="fake-benchmark-key")
+        return lambda: GraySwan(**settings)
     from llama_index.llms.openai_like import OpenAILike
 
     return lambda: OpenAILike(api_base=url, api_key="fake-benchmark-key", model="cygnet")
@@ -86,14 +91,24 @@ def _maker(contender: str, url: str) -> Callable[[], Any]:
 
 def _stream_beginner(contender: str, url: str) -> Callable[[], Any]:
     """Begins one stream, waits for its first chunk, and gives what keeps it open."""
+    if contender == "LangChain floor":
+        from benchmarks.performance.floors import LangChainFloor
+
+        return _held(LangChainFloor(chunks=5).astream)
+    if contender == "the core alone":
+        from grayswan_core import ChatRequest, ClientConfig, CygnetClient, Message
+
+        client = CygnetClient(ClientConfig.resolve(api_key="fake-benchmark-key", base_url=url))
+        asked = ChatRequest(messages=[Message(role="user", content="Count.")], model="cygnet")
+        return _held(lambda _: client.astream(asked))
     if contender == "bare httpx":
         import httpx
 
-        client = httpx.AsyncClient(limits=httpx.Limits(max_connections=None))
+        bare = httpx.AsyncClient(limits=httpx.Limits(max_connections=None))
 
         async def begin_bare() -> object:
-            request = client.build_request("POST", url + "/x", json={"stream": True})
-            response = await client.send(request, stream=True)
+            request = bare.build_request("POST", url + "/x", json={"stream": True})
+            response = await bare.send(request, stream=True)
             pieces = response.aiter_raw()
             await anext(pieces)
             return response, pieces
@@ -102,12 +117,21 @@ def _stream_beginner(contender: str, url: str) -> Callable[[], Any]:
     model = _maker(contender, url)()
 
     async def begin() -> object:
-        if contender in {"GraySwan", "OpenAILike"}:
+        if contender.startswith(("GraySwan", "OpenAILike")):
             from llama_index.core.llms import ChatMessage
 
             chunks = await model.astream_chat([ChatMessage(role="user", content="Count.")])
         else:
             chunks = model.astream("Count.")
+        await anext(chunks)
+        return chunks
+
+    return begin
+
+
+def _held(stream: Callable[[str], Any]) -> Callable[[], Any]:
+    async def begin() -> object:
+        chunks = stream("Count.")
         await anext(chunks)
         return chunks
 
