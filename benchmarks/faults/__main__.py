@@ -18,6 +18,7 @@ from typing import Any
 
 from benchmarks.faults.contenders import CONTENDERS, versions
 from benchmarks.faults.helpers import ANY_WAY, PLAIN, STREAM, STREAMED, WHOLE, Fault, soak
+from benchmarks.faults.picture import picture
 from benchmarks.faults.verdicts import (
     RIGHT,
     anothers_answer,
@@ -114,6 +115,7 @@ def main() -> None:
     }
     (RESULTS / "faults.json").write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
     (RESULTS / "faults.md").write_text(text)
+    (RESULTS / "streams.svg").write_text(picture(found))
     print(text, flush=True)  # noqa: T201 - a command
     os._exit(0)  # threads of those that hang are still there
 

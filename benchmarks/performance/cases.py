@@ -14,6 +14,7 @@ from benchmarks.performance.contenders import CONTENDERS, Contender
 __all__ = ["CASES", "Case"]
 
 _CALLS = 20
+_BEGINNINGS = 5
 _THREADS = 32
 
 Work = Callable[[], int]
@@ -64,9 +65,9 @@ def _stream(contender: Contender, _: ExitStack) -> Work:
 
 def _firsts(contender: Contender, _: ExitStack) -> Work:
     def work() -> int:
-        for _ in range(_CALLS):
+        for _ in range(_BEGINNINGS):
             contender.first()
-        return _CALLS
+        return _BEGINNINGS
 
     return work
 
@@ -151,7 +152,7 @@ CASES = [
     _sync("stream, burst", "chunk", "burst-1000", _stream, rounds=15),
     _sync("stream, 16 KiB pieces", "chunk", "pieces-1000", _stream),
     _sync("stream, one chunk a millisecond", "chunk", "paced-200", _stream, rounds=5),
-    _sync("time to first token", "stream", "paced-200", _firsts, without=_FLOORS),
+    _sync("time to first token", "stream", "paced-200", _firsts, rounds=5, without=_FLOORS),
     _sync("stream of a tool call", "chunk", "tools-1000", _stream, without=_FLOORS),
     _sync("calls from 32 threads", "call", "burst-1", _threads, rounds=7, without=_BUILDING),
     Case("1 async call", "call", "burst-1", _concurrent(_acall, 1), rounds=25, without=_BUILDING),
