@@ -174,7 +174,7 @@ def _words(payload: Any) -> str:
     if "msg" in payload:
         return _problem(payload)
     found = [_words(payload[key]) for key in ("message", "error", "detail") if key in payload]
-    return ": ".join(dict.fromkeys(filter(None, found)))
+    return ": ".join(dict.fromkeys(filter(None, found))).replace(".: ", ". ")
 
 
 def _problem(item: Any) -> str:

@@ -88,7 +88,7 @@ def _text(blocks: Sequence[ContentBlock]) -> str:
             texts.append(block.text)
         elif not isinstance(block, _BESIDE_TEXT):
             raise UnsupportedContentError(
-                f"Cygnet reads text only: a {type(block).__name__} cannot be sent. Put its text"
+                f"Cygnet reads text only, and no {type(block).__name__}. Put its text"
                 " in a TextBlock, or leave it out."
             )
     return "\n".join(texts)

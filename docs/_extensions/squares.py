@@ -12,6 +12,8 @@ from html import escape
 from pathlib import Path
 from typing import NamedTuple
 
+from benchmarks.faults.kinds import KINDS, kind_of, worst_of_streams
+
 _BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 
 SOURCES = {
@@ -28,13 +30,7 @@ class Row(NamedTuple):
 
 
 _LEAKAGE_KINDS = {"good": "nothing untrusted in a trusted role", "bad": "all of it there"}
-_STREAM_KINDS = {
-    "good": "right",
-    "bad": "silently cut, or wrong",
-    "slow": "no end, or no limit",
-    "odd": "another library's bare error, or one where none was due",
-}
-_SEVERITY = ("good", "odd", "slow", "bad")
+_SEVERITY = [*KINDS]
 
 
 def draw(name: str) -> str:
@@ -42,7 +38,7 @@ def draw(name: str) -> str:
     results = json.loads(SOURCES[name].read_text(encoding="utf-8"))
     if name == "leakage":
         return _picture(_leakage_rows(results["results"]), _LEAKAGE_KINDS)
-    return _picture(_stream_rows(results["rows"]), _STREAM_KINDS)
+    return _picture(_stream_rows(results["rows"]), KINDS)
 
 
 def _leakage_rows(results: list[dict[str, object]]) -> Iterable[Row]:
@@ -59,24 +55,9 @@ def _leakage_rows(results: list[dict[str, object]]) -> Iterable[Row]:
 
 
 def _stream_rows(rows: list[dict[str, object]]) -> Iterable[Row]:
-    streams = [row for row in rows if row["how"] == "stream"]
-    verdicts = [row["verdicts"] for row in streams]
-    assert isinstance(verdicts[0], dict)  # noqa: S101 - tells the type checker
-    for contender in verdicts[0]:
-        squares = []
-        for row in streams:
-            sync_and_async = dict(row["verdicts"])[contender]  # type: ignore[call-overload]
-            said = max(sync_and_async, key=lambda verdict: _SEVERITY.index(_kind(verdict)))
-            squares.append((_kind(said), f"{row['fault']}: {said}"))
+    for contender, verdicts in worst_of_streams(rows).items():
+        squares = [(kind_of(verdict), f"{fault}: {verdict}") for fault, verdict in verdicts]
         yield Row(contender, squares)
-
-
-def _kind(verdict: str) -> str:
-    if verdict == "✓":
-        return "good"
-    if verdict.startswith(("silent", "a tool call", "wrong", "gets")):
-        return "bad"
-    return "slow" if verdict in {"hangs", "no limit"} else "odd"
 
 
 def _picture(rows: Iterable[Row], kinds: dict[str, str]) -> str:

@@ -71,7 +71,7 @@ def test_each_status_has_its_class(status, kind):
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        (SERVICE, "The service answered 400. No.: Not now."),
+        (SERVICE, "The service answered 400. No. Not now."),
         (
             FASTAPI,
             "The service answered 400. body.messages.0.role: bad role; body.model: field required.",
