@@ -67,7 +67,7 @@ def main() -> None:
             for case in CASES
             if options.only in case.name
         },
-        "imports_ms": _imports(2 if options.short else 10),
+        "imports_ms": _imports(2 if options.short else 5),
         "probes": _probes(1 if options.short else 3),
     }
     (options.out / "results.json").write_text(json.dumps(results, indent=1))
@@ -88,7 +88,8 @@ def _measured(case: Case, *, short: bool) -> dict[str, Any]:
     _say(case.name)
     with running_server() as server, ExitStack() as stack:
         work = case.contenders(server, stack)
-        samples = in_turns(work, rounds=min(2, case.rounds) if short else case.rounds)
+        rounds = min(2, case.rounds) if short else case.rounds
+        samples = in_turns(work, rounds=rounds, warm_up=case.warm_up)
     contenders = {name: each.summary() for name, each in samples.items()}
     return {"unit": case.unit, "contenders": contenders, "ratios": ratios(contenders)}
 

@@ -31,6 +31,7 @@ class Case:
         work: Makes one contender's work, which gives how many units it did. What is to be
             closed at the end goes on the stack.
         rounds: How many rounds count in a whole run.
+        warm_up: How many rounds before that do not.
         without: Contenders that do not take part.
     """
 
@@ -39,6 +40,7 @@ class Case:
     manner: str
     work: Callable[[Contender, ExitStack], Work]
     rounds: int = 11
+    warm_up: int = 1
     without: tuple[str, ...] = ()
 
     def contenders(self, server: str, stack: ExitStack) -> dict[str, Work]:
@@ -155,14 +157,14 @@ CASES = [
     _sync("time to first token", "stream", "paced-200", _firsts, rounds=5, without=_FLOORS),
     _sync("stream of a tool call", "chunk", "tools-1000", _stream, without=_FLOORS),
     _sync("calls from 32 threads", "call", "burst-1", _threads, rounds=7, without=_BUILDING),
-    Case("1 async call", "call", "burst-1", _concurrent(_acall, 1), rounds=25, without=_BUILDING),
+    Case("1 async call", "call", "burst-1", _concurrent(_acall, 1), without=_BUILDING),
     Case("20 concurrent calls", "call", "burst-1", _concurrent(_acall, 20), without=_BUILDING),
     Case(
         "200 concurrent calls",
         "call",
         "burst-1",
         _concurrent(_acall, 200),
-        rounds=7,
+        rounds=5,
         without=_BUILDING,
     ),
     Case(
@@ -170,23 +172,23 @@ CASES = [
         "call",
         "burst-1",
         _concurrent(_acall, 1000),
-        rounds=3,
+        rounds=2,
         without=(*_BUILDING, *_ONE_POOL),
     ),
-    Case("1 async stream", "chunk", "burst-100", _concurrent(_astream, 1, 100), rounds=15),
-    Case("20 concurrent streams", "chunk", "burst-100", _concurrent(_astream, 20, 100), rounds=7),
-    Case("100 concurrent streams", "chunk", "burst-100", _concurrent(_astream, 100, 100), rounds=5),
-    Case("200 concurrent streams", "chunk", "burst-100", _concurrent(_astream, 200, 100), rounds=3),
+    Case("1 async stream", "chunk", "burst-100", _concurrent(_astream, 1, 100)),
+    Case("20 concurrent streams", "chunk", "burst-100", _concurrent(_astream, 20, 100), rounds=5),
+    Case("100 concurrent streams", "chunk", "burst-100", _concurrent(_astream, 100, 100), rounds=4),
+    Case("200 concurrent streams", "chunk", "burst-100", _concurrent(_astream, 200, 100), rounds=2),
     Case(
         "1,000 concurrent streams",
         "chunk",
         "burst-20",
         _concurrent(_astream, 1000, 20),
-        rounds=2,
+        rounds=1,
         without=_ONE_POOL,
     ),
     _sync("stream, 10 times longer", "chunk", "burst-10000", _stream, rounds=3),
-    _sync("stream, 100 times longer", "chunk", "burst-100000", _stream, rounds=1),
+    _sync("stream, 100 times longer", "chunk", "burst-100000", _stream, rounds=1, warm_up=0),
     _sync("history of 10 messages", "message", "burst-1", _conversation(10), without=_FLOORS),
     _sync("history of 100 messages", "message", "burst-1", _conversation(100), without=_FLOORS),
     _sync("history of 1,000 messages", "message", "burst-1", _conversation(1000), without=_FLOORS),

@@ -81,14 +81,14 @@ class LlamaIndexFloor(CustomLLM):
     _ready: list[ChatResponse] = PrivateAttr()
 
     def model_post_init(self, context: object) -> None:
-        self._ready = list(self._built()) if self.prebuilt else []
+        # Not each with the answer so far: made before, those would fill the memory.
+        self._ready = [_response(CHUNK_TEXT)] * self.chunks if self.prebuilt else []
 
     def _built(self) -> Iterator[ChatResponse]:
         text = ""
         for _ in range(self.chunks):
             text += CHUNK_TEXT
-            message = ChatMessage(role="assistant", content=text)
-            yield ChatResponse(message=message, delta=CHUNK_TEXT, raw={})
+            yield _response(text)
 
     def _responses(self) -> Iterator[ChatResponse]:
         return iter(self._ready) if self.prebuilt else self._built()
@@ -127,3 +127,8 @@ class LlamaIndexFloor(CustomLLM):
 
     def stream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> Any:
         raise NotImplementedError("Only chats are measured.")
+
+
+def _response(text: str) -> ChatResponse:
+    message = ChatMessage(role="assistant", content=text)
+    return ChatResponse(message=message, delta=CHUNK_TEXT, raw={})
