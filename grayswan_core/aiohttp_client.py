@@ -8,6 +8,7 @@ here its errors are made those of httpx, and its waits end with the call.
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar, cast
@@ -43,9 +44,6 @@ def aiohttp_client(limits: Limits = DEFAULT_LIMITS) -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=_Transport(limits), follow_redirects=False)
 
 
-# Seconds. To be late by this much costs less than a timer for each piece.
-_SLACK = 1.0
-
 _Result = TypeVar("_Result")
 
 
@@ -72,25 +70,21 @@ class _Body(httpx.AsyncByteStream):
     def __init__(self, body: httpx.AsyncByteStream, waits: dict[str, float | None]) -> None:
         self._body = body
         self._waits = waits
-        self._longest = waits.get("read")  # aiohttp keeps to this one
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         with _httpx_errors():
             pieces = aiter(self._body)
             while True:
                 try:
-                    piece = await _in_time(anext(pieces), self._sooner())
+                    piece = await _in_time(anext(pieces), self._left())
                 except StopAsyncIteration:
                     return
                 yield piece
 
-    def _sooner(self) -> float | None:
-        """How long the next piece may take, where aiohttp would wait longer."""
+    def _left(self) -> float | None:
+        """How long the next piece may take. aiohttp's own timer is gone after some faults."""
         wait = self._waits.get("read")
-        now = wait.now() if isinstance(wait, Wait) else None
-        if now is None or (self._longest is not None and self._longest <= now + _SLACK):
-            return None
-        return max(now, 0)
+        return wait.now() if isinstance(wait, Wait) else wait
 
     async def aclose(self) -> None:
         with _httpx_errors():
@@ -112,12 +106,22 @@ def _session(limits: Limits) -> aiohttp.ClientSession:
 
 
 async def _in_time(result: Awaitable[_Result], seconds: float | None) -> _Result:
-    if seconds is None:
-        return await result
     try:
-        return await asyncio.wait_for(result, seconds)
+        return await _limited(result, seconds)
     except asyncio.TimeoutError:
         raise httpx.ReadTimeout("The answer took too long.") from None
+
+
+if sys.version_info >= (3, 11):
+
+    async def _limited(result: Awaitable[_Result], seconds: float | None) -> _Result:
+        async with asyncio.timeout(seconds):
+            return await result
+
+else:  # ten times as dear: it makes a task
+
+    async def _limited(result: Awaitable[_Result], seconds: float | None) -> _Result:
+        return await asyncio.wait_for(result, seconds)
 
 
 @contextmanager
