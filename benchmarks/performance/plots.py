@@ -104,8 +104,9 @@ def _draw_bars(cases: Mapping[str, Any], path: Path) -> None:
 
 def _draw_lines(panels: Mapping[str, Mapping[str, list[tuple[int, float]]]], path: Path) -> None:
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import LogLocator, NullFormatter
 
-    figure, all_axes = plt.subplots(1, 2, figsize=(11, 4.6), layout="constrained")
+    figure, all_axes = plt.subplots(1, 2, figsize=(12, 4.6), layout="constrained")
     for axes, (title, lines) in zip(all_axes, panels.items(), strict=True):
         for name, points in lines.items():
             axes.plot(
@@ -118,11 +119,23 @@ def _draw_lines(panels: Mapping[str, Mapping[str, list[tuple[int, float]]]], pat
             )
         axes.set_xscale("log")
         axes.set_yscale("log")
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axis.set_major_formatter("{x:,.0f}")
+            axis.set_minor_formatter(NullFormatter())
         axes.set_title(title, fontsize=10)
         axes.tick_params(labelsize=8)
-        axes.grid(alpha=0.25, which="both")
+        axes.grid(alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)
-        axes.legend(fontsize=7.5, frameon=False)
+    figure.legend(
+        *max(
+            (axes.get_legend_handles_labels() for axes in all_axes), key=lambda found: len(found[1])
+        ),
+        loc="outside right center",
+        fontsize=8,
+        frameon=False,
+        handlelength=4,
+    )
     figure.suptitle("CPU time (logarithmic; lower is better; LlamaIndex dashed)")
     _save(figure, path)
 
