@@ -11,7 +11,7 @@ with CygnetClient(ClientConfig.resolve()) as client:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from grayswan_core.accumulate import Accumulator
 from grayswan_core.asking import Ask, aask, aask_stream, ask, ask_stream
@@ -41,6 +41,7 @@ from grayswan_core.errors import (
     UnprocessableEntityError,
     UnsupportedContentError,
 )
+from grayswan_core.later import names_for_later
 from grayswan_core.retry import RetryPolicy
 from grayswan_core.roles import Turn, assign_roles
 from grayswan_core.settings import ModelSettings
@@ -58,6 +59,8 @@ from grayswan_core.wire import (
 
 if TYPE_CHECKING:
     from grayswan_core.client import CygnetClient
+else:  # the client brings httpx, which costs 100 ms to import: only who asks for it pays
+    __getattr__ = names_for_later(__name__, {"CygnetClient": "client"})
 
 __all__ = [
     "APIConnectionError",
@@ -109,10 +112,5 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    # The client brings httpx, which costs 100 ms to import: only who asks for it pays.
-    if name == "CygnetClient":
-        from grayswan_core.client import CygnetClient  # noqa: PLC0415
-
-        return CygnetClient
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+def __dir__() -> list[str]:
+    return __all__

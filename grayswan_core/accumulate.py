@@ -50,7 +50,6 @@ class Accumulator:
 
     def __init__(self) -> None:
         self._choices: dict[int, _ChoiceParts] = {}
-        self._open = 0  # choices without a finish reason
         self._head: Chunk | None = None
         self._usage: UsageDelta | None = None
 
@@ -64,11 +63,7 @@ class Accumulator:
             parts = self._choices.get(index)
             if parts is None:
                 parts = self._choices[index] = _ChoiceParts()
-                self._open += 1
-            was_open = parts.finish_reason is None
             parts.add(choice)
-            if was_open and parts.finish_reason is not None:
-                self._open -= 1
 
     @property
     def started(self) -> bool:
@@ -82,7 +77,9 @@ class Accumulator:
 
     def finished(self, expected_choices: int = 1) -> bool:
         """Whether every choice has its finish reason, of those begun and those expected."""
-        return not self._open and len(self._choices) >= expected_choices
+        return len(self._choices) >= expected_choices and all(
+            parts.finish_reason for parts in self._choices.values()
+        )
 
     def response(self) -> ChatResponse | None:
         """The answer so far, or None when no part of a choice has come."""

@@ -75,16 +75,11 @@ class ChunkStream:
         Raises:
             APIError: the stream reports an error, or is not one that can be read.
         """
+        too_large = None
         try:
             events = self._decoder.feed(piece)
         except EventTooLargeError as error:
-            yield from self._chunks(error.before)
-            if not self.done:
-                raise self.failed(ResponseError(str(error))) from error
-            return
-        yield from self._chunks(events)
-
-    def _chunks(self, events: Iterable[Event]) -> Iterator[Chunk]:
+            events, too_large = error.before, error
         for event in events:
             if self.done:
                 return
@@ -92,6 +87,8 @@ class ChunkStream:
             if chunk is not None:
                 self._answer.add(chunk)
                 yield chunk
+        if too_large is not None and not self.done:
+            raise self.failed(ResponseError(str(too_large))) from too_large
 
     def close(self) -> Iterable[Chunk]:
         """Say that the body has ended. There is nothing left to hand out.

@@ -53,6 +53,7 @@ class HttpClients:
         async_client: httpx.AsyncClient | AsyncClientMaker | None = None,
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
+        _check_kinds(sync_client, async_client)
         self._given_sync = sync_client
         self._given_async = async_client if isinstance(async_client, httpx.AsyncClient) else None
         self._new_row = _row_maker(async_client, limits)
@@ -232,6 +233,18 @@ class _NoCookies(CookieJar):
 
     def add_cookie_header(self, request: Any) -> None:
         pass
+
+
+def _check_kinds(sync_client: object, async_client: object) -> None:
+    if not isinstance(sync_client, httpx.Client | None):
+        raise ConfigurationError(
+            f"http_client takes an httpx.Client, and got {type(sync_client).__name__}."
+        )
+    if not (isinstance(async_client, httpx.AsyncClient | None) or callable(async_client)):
+        raise ConfigurationError(
+            "http_async_client takes an httpx.AsyncClient or a function that makes one, and got"
+            f" {type(async_client).__name__}."
+        )
 
 
 def _row_maker(

@@ -84,3 +84,7 @@ def __getattr__(name: str) -> Any:
             f'{__name__}.{name} needs {package}: pip install "grayswan-integrations[devserver]"',
         ) from error
     return getattr(module, name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -57,3 +57,7 @@ __all__ = [
     "untrusted_retriever",
     "untrusted_tool",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

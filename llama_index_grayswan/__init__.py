@@ -54,6 +54,10 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 @when_imported("llama_index.core.llms.loading")  # it imports OpenAI's package where there is one
 def _register(loading: ModuleType) -> None:
     """Let LlamaIndex's `load_llm` know a model that was written down by its class name."""

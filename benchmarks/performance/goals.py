@@ -1,6 +1,6 @@
 """What was aimed at, and what several whole runs gave: `python -m benchmarks.performance.goals`.
 
-It reads `results/run-*.json` and prints a Markdown table.
+It reads `results/*.json`, a run each, and prints a Markdown table.
 """
 
 from __future__ import annotations
@@ -139,6 +139,6 @@ def _spelt(figure: float) -> str:
 
 
 if __name__ == "__main__":
-    paths = sorted((Path(__file__).parent / "results").glob("run-*.json"))
+    paths = sorted((Path(__file__).parent / "results").glob("*.json"))
     found = [json.loads(path.read_text()) for path in paths]
     sys.stdout.write("\n".join(table(found)) + "\n")

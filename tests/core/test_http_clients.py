@@ -224,6 +224,20 @@ async def test_a_function_passed_in_makes_one_client_for_each_loop_and_it_is_clo
     assert [True, True] == [client.is_closed for client in made]
 
 
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ((5, None), "http_client takes an httpx.Client, and got int"),
+        ((httpx.AsyncClient(), None), "http_client takes an httpx.Client, and got AsyncClient"),
+        ((None, 5), "http_async_client takes an httpx.AsyncClient or a function .* got int"),
+        ((None, httpx.Client()), "http_async_client .* got Client"),
+    ],
+)
+def test_what_is_no_client_is_refused(given, says):
+    with pytest.raises(ConfigurationError, match=says):
+        http_clients.HttpClients(*given)
+
+
 async def taken_from(clients):
     async with clients.async_client() as client:
         return client

@@ -21,6 +21,7 @@ def test_the_public_names():
         "untrusted_tool",
     ]
     assert all(hasattr(langchain_grayswan, name) for name in langchain_grayswan.__all__)
+    assert dir(langchain_grayswan) == sorted(langchain_grayswan.__all__)
 
 
 def test_without_langchain_the_import_says_what_to_install():

@@ -11,6 +11,7 @@ from llama_index.llms import grayswan
 
 def test_both_import_paths_lead_to_the_same_names():
     assert grayswan.__all__ == llama_index_grayswan.__all__
+    assert dir(grayswan) == dir(llama_index_grayswan) == sorted(grayswan.__all__)
     for name in grayswan.__all__:
         assert getattr(grayswan, name) is getattr(llama_index_grayswan, name)
 

@@ -26,3 +26,7 @@ __all__ = [
     "secure",
     "untrusted_tool",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__
