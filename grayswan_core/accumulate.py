@@ -77,9 +77,10 @@ class Accumulator:
 
     def finished(self, expected_choices: int = 1) -> bool:
         """Whether every choice has its finish reason, of those begun and those expected."""
-        return len(self._choices) >= expected_choices and all(
-            parts.finish_reason for parts in self._choices.values()
-        )
+        for parts in self._choices.values():
+            if not parts.finish_reason:
+                return False
+        return len(self._choices) >= expected_choices
 
     def response(self) -> ChatResponse | None:
         """The answer so far, or None when no part of a choice has come."""

@@ -20,6 +20,7 @@ from grayswan_core.deadline import Wait
 from grayswan_core.errors import ConfigurationError
 from grayswan_core.http_clients import ssl_context
 from grayswan_core.limits import DEFAULT_LIMITS, Limits
+from grayswan_core.plain_client import PlainAsyncClient
 
 try:
     import aiohttp
@@ -41,7 +42,7 @@ def aiohttp_client(limits: Limits = DEFAULT_LIMITS) -> httpx.AsyncClient:
     Args:
         limits: How many connections there may be, and how long one may be idle.
     """
-    return httpx.AsyncClient(transport=_Transport(limits), follow_redirects=False)
+    return PlainAsyncClient(transport=_Transport(limits))
 
 
 _Result = TypeVar("_Result")

@@ -97,21 +97,21 @@ class Attempt(Generic[_T]):
         """
         reader, deadline = self._reader, self._deadline
         self._room -= len(piece)
-        came = False
+        came = None
         for item in reader.feed(piece):
-            if not came:
-                came = True
-                deadline.stop()
+            if came is None:
+                came = deadline.clock()
             yield item
-        if came:
-            deadline.go_on()
+        if came is not None:
+            deadline.go_on(came)
         if self._room < 0:
             raise ResponseError(
                 f"The answer is larger than {self._max_size:,} bytes (limit `max_response_size`)."
             )
         if reader.finished:
             deadline.expect_end(_END_WAIT if reader.done else _REST_WAIT)
-        deadline.check()
+        if came is None:
+            deadline.check()
 
     def close(self) -> Iterable[_T]:
         """The items that the end of the body completes.

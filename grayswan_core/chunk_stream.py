@@ -116,25 +116,24 @@ class ChunkStream:
         return error
 
     def _read(self, event: Event) -> Chunk | None:
+        """What there is to hand out of an event."""
+        chunk = _chunk_in(event)
+        if chunk is None:
+            return self._read_other(event)
+        if self._stop:
+            self._apply_stop(chunk)
+        return chunk if chunk.get("choices") or chunk.get("usage") else None
+
+    def _read_other(self, event: Event) -> Chunk | None:
+        """The same of what is no chunk: the answer's end, a sign of life, or an error."""
         data = event.data.strip()
         if data == _DONE:
             self.done = True
-            chunk = self._held_back()
-        elif data or event.name == b"error":
-            chunk = self._parse(event)
-            if self._stop:
-                self._apply_stop(chunk)
-        else:  # an event of no data keeps the connection alive
+            return self._held_back()
+        if not data and event.name != b"error":
             return None
-        says_something = chunk is not None and (chunk.get("choices") or chunk.get("usage"))
-        return chunk if says_something else None
-
-    def _parse(self, event: Event) -> Chunk:
-        chunk = None if event.name == b"error" else _chunk_in(event.data)
-        if chunk is None:
-            error = _reported(event)
-            raise self.failed(error) from error.__cause__
-        return chunk
+        error = _reported(event)
+        raise self.failed(error) from error.__cause__
 
     def _apply_stop(self, chunk: Chunk) -> None:
         chunk["choices"] = [choice for choice in chunk.get("choices", ()) if self._cut(choice)]
@@ -168,10 +167,12 @@ class ChunkStream:
         return Chunk(choices=choices) if choices else None
 
 
-def _chunk_in(data: bytes) -> Chunk | None:
-    """The chunk, or None when it is none but an error or nonsense."""
+def _chunk_in(event: Event) -> Chunk | None:
+    """The chunk, or None when it is none but an error, nonsense or no JSON."""
+    if event.name == b"error":
+        return None
     try:
-        chunk = parse_chunk(data)
+        chunk = parse_chunk(event.data)
     except ValueError:
         return None
     # Only an object with a field that chunks lack can be an error.

@@ -61,16 +61,15 @@ class Deadline:
 
     def __init__(self, timeout: Timeout, clock: Callable[[], float] = monotonic) -> None:
         self._timeout = timeout
-        self._clock = clock
+        self.clock = clock
         self._between_chunks = _or_inf(timeout.between_chunks)
         self._end = clock() + _or_inf(timeout.total)
         self._chunk_end = inf
         self._tail_end = inf
-        self._stopped = 0.0
 
     def remaining(self) -> float:
         """Seconds until the first of its clocks runs out; infinite when none runs."""
-        return min(self._end, self._chunk_end, self._tail_end) - self._clock()
+        return min(self._end, self._chunk_end, self._tail_end) - self.clock()
 
     def waits(self) -> dict[str, Wait | None]:
         """The longest waits of a request that begins now, in httpx's form."""
@@ -89,7 +88,7 @@ class Deadline:
 
     def expect_chunk(self) -> None:
         """From now on the next chunk, or a refusal's body, is waited for."""
-        self._chunk_end = self._clock() + self._between_chunks
+        self._chunk_end = self.clock() + self._between_chunks
 
     def expect_nothing(self) -> None:
         """No answer is being read now; only the call as a whole has its end."""
@@ -97,19 +96,23 @@ class Deadline:
 
     def expect_end(self, seconds: float) -> None:
         """The answer is whole, and what may still come is waited for this long at most."""
-        self._tail_end = min(self._tail_end, self._clock() + seconds)
+        self._tail_end = min(self._tail_end, self.clock() + seconds)
 
-    def stop(self) -> None:
-        """Let the clocks stand: chunks came, and the caller has them now."""
-        self._stopped = self._clock()
+    def go_on(self, since: float) -> None:
+        """Let the clocks run again that stood still since then, when a chunk came.
 
-    def go_on(self) -> None:
-        """Let the clocks run again; the next chunk has its full time."""
-        now = self._clock()
-        away = now - self._stopped
+        The caller had it meanwhile. The next one has its full time.
+
+        Raises:
+            APITimeoutError: it came too late for the call as a whole.
+        """
+        now = self.clock()
+        away = now - since
         self._end += away
         self._tail_end += away
         self._chunk_end = now + self._between_chunks
+        if now >= self._end or now >= self._tail_end:
+            self.check()
 
     def check(self) -> None:
         """Let pass what is in time.
@@ -127,7 +130,7 @@ class Deadline:
 
     def late(self) -> APITimeoutError | None:
         """What to say when a clock has run out, else None."""
-        now = self._clock()
+        now = self.clock()
         if now >= self._end:
             return APITimeoutError(
                 "The call took longer than the timeout `total` allows"

@@ -16,7 +16,6 @@ import weakref
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache, partial
-from http.cookiejar import CookieJar
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
@@ -26,6 +25,7 @@ from grayswan_core.errors import ConfigurationError
 from grayswan_core.limits import DEFAULT_LIMITS, Limits
 from grayswan_core.loop_clients import CONNECTIONS_PER_CLIENT, LoopClients
 from grayswan_core.network import Sockets, keep_deadlines
+from grayswan_core.plain_client import PlainAsyncClient, PlainClient
 
 if TYPE_CHECKING:
     import ssl
@@ -159,7 +159,7 @@ class _SyncClient:
     """A sync client, and how many calls use it."""
 
     def __init__(self, limits: Limits) -> None:
-        self.client = httpx.Client(**_client_options(limits, limits.max_connections))
+        self.client = PlainClient(**_client_options(limits, limits.max_connections))
         self.sockets: Sockets = keep_deadlines(self.client)
         self.calls = 0
         self.retired = False
@@ -225,16 +225,6 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
-class _NoCookies(CookieJar):
-    """Keeps and sends no cookies: they would tie separate requests together."""
-
-    def extract_cookies(self, response: Any, request: Any) -> None:
-        pass
-
-    def add_cookie_header(self, request: Any) -> None:
-        pass
-
-
 def _check_kinds(sync_client: object, async_client: object) -> None:
     if not isinstance(sync_client, httpx.Client | None):
         raise ConfigurationError(
@@ -257,7 +247,7 @@ def _row_maker(
 
 
 def _new_async_client(limits: Limits) -> httpx.AsyncClient:
-    client = httpx.AsyncClient(**_client_options(limits, CONNECTIONS_PER_CLIENT))
+    client = PlainAsyncClient(**_client_options(limits, CONNECTIONS_PER_CLIENT))
     keep_deadlines(client)
     return client
 
@@ -271,8 +261,6 @@ def _client_options(limits: Limits, connections: int) -> dict[str, Any]:
             max_keepalive_connections=number,
             keepalive_expiry=limits.idle_seconds,
         ),
-        "cookies": _NoCookies(),
-        "follow_redirects": False,
     }
 
 

@@ -54,7 +54,15 @@ class EventDecoder:
         Raises:
             EventTooLargeError: the event in progress has more bytes than the limit.
         """
-        if self._is_one_event(piece):
+        if (
+            # One event of one line of data is what services write at a time, most of the time.
+            piece.startswith(b"data: ")
+            and piece.find(b"\n") == len(piece) - 2
+            and piece.endswith(b"\n")
+            and b"\r" not in piece
+            and len(piece) <= self._max_event_size
+            and not (self._line or self._data or self._name or self._after_cr or self._first_line)
+        ):
             return [Event(piece[6:-2])]
         if self._after_cr and piece:
             self._after_cr = False
@@ -76,17 +84,6 @@ class EventDecoder:
             self._line_size += len(begun)
             self._check_size(events)
         return events
-
-    def _is_one_event(self, piece: bytes) -> bool:
-        """Whether the piece is one event of one line of data, as services write most of them."""
-        return (
-            piece.startswith(b"data: ")
-            and piece.find(b"\n") == len(piece) - 2
-            and piece.endswith(b"\n")
-            and b"\r" not in piece
-            and len(piece) <= self._max_event_size
-            and not (self._line or self._data or self._name or self._after_cr or self._first_line)
-        )
 
     def _read(self, line: bytes, events: list[Event]) -> None:
         if self._first_line:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import suppress
+from functools import lru_cache
 from types import TracebackType
 
 import httpx
@@ -32,6 +33,8 @@ __all__ = [
 
 _IDENTITY = "identity"
 
+_parsed = lru_cache(httpx.URL)
+
 _UNASKED = (
     "The service, or something on the way, had sent an answer before there was a request. It is"
     " another's, so it was thrown away and its connection closed."
@@ -47,7 +50,11 @@ def new_request(
 ) -> httpx.Request:
     """A POST. The key stands in it, so no frame that can fail later may hold its headers."""
     return client.build_request(
-        "POST", url, headers=dict(headers), content=body, extensions={"timeout": dict(waits)}
+        "POST",
+        _parsed(url),
+        headers=dict(headers),
+        content=body,
+        extensions={"timeout": dict(waits)},
     )
 
 

@@ -340,7 +340,7 @@ class Chunk(TypedDict, total=False):
 # --- reading it ---------------------------------------------------------------------------
 
 _T = TypeVar("_T", bound=_Received)
-_chunks = TypeAdapter(Chunk)
+_chunks = TypeAdapter(Chunk).validator
 
 
 def parse(kind: type[_T], body: bytes) -> _T:
@@ -361,9 +361,10 @@ def parse(kind: type[_T], body: bytes) -> _T:
 def parse_chunk(data: bytes) -> Chunk:
     """Read a chunk from JSON bytes; errors as in `parse`."""
     try:
-        return _chunks.validate_json(data)
+        chunk: Chunk = _chunks.validate_json(data)
     except ValidationError:
-        return _chunks.validate_python(_without_nulls(from_json(data)))
+        chunk = _chunks.validate_python(_without_nulls(from_json(data)))
+    return chunk
 
 
 def _without_nulls(value: Any) -> Any:

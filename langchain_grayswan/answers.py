@@ -14,10 +14,11 @@ from langchain_core.messages.tool import (
     tool_call,
     tool_call_chunk,
 )
-from langchain_core.outputs import ChatGeneration, ChatResult
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.utils.json import parse_partial_json
 
 from grayswan_core import ToolCallArgumentsError, Usage
+from grayswan_core.prototype import Prototype
 from grayswan_core.tool_calls import ToolCallAssembler, parse_arguments
 from grayswan_core.wire import (
     ChatResponse,
@@ -32,6 +33,10 @@ from langchain_grayswan.refusals import PROVIDER, register_refusals
 __all__ = ["ChunkReader", "message_from_choice", "result_from_response"]
 
 register_refusals()
+
+# What almost every chunk of a stream is: text and nothing else.
+_TEXT_MESSAGE = Prototype(AIMessageChunk(content="", id=None))
+_TEXT = Prototype(ChatGenerationChunk(message=AIMessageChunk(content="")))
 
 
 def result_from_response(response: ChatResponse) -> ChatResult:
@@ -110,7 +115,7 @@ class ChunkReader:
         self._calls: ToolCallAssembler | None = None
         self._counted = Usage()
 
-    def read(self, chunk: Chunk) -> AIMessageChunk:
+    def read(self, chunk: Chunk) -> ChatGenerationChunk:
         """One chunk as LangChain keeps it.
 
         Raises:
@@ -132,7 +137,11 @@ class ChunkReader:
         if usage := chunk.get("usage"):
             fields["usage_metadata"] = self._new_usage(Usage.model_validate(usage))
         self._id = chunk.get("id") or self._id
-        return AIMessageChunk(content=content, id=self._id, **fields)
+        if fields:
+            message = AIMessageChunk(content=content, id=self._id, **fields)
+            return ChatGenerationChunk(message=message)
+        message = _TEXT_MESSAGE.like(content=content, id=self._id)
+        return _TEXT.like(message=message, text=content)
 
     def _head(self, model: str | None, fingerprint: str | None) -> dict[str, Any]:
         """What the answer's head says, from the first chunk that says it."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing
 from dataclasses import asdict
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Literal
 
 from langchain_core.callbacks import (
@@ -33,6 +31,7 @@ from grayswan_core import (
     ask_stream,
 )
 from grayswan_core.chat_request import SAMPLING_FIELDS
+from grayswan_core.distribution import DISTRIBUTION, installed_version
 from grayswan_core.stop import normalize_stop
 from grayswan_core.tool_choice import resolve_tool_choice
 from langchain_grayswan.answers import ChunkReader, result_from_response
@@ -74,8 +73,8 @@ class ChatGraySwan(ModelSettings, BaseChatModel):
 
     @model_validator(mode="after")
     def _set_grayswan_version(self) -> Self:
-        if (installed := _version()) is not None:
-            self._add_version(_DISTRIBUTION, installed)
+        if (installed := installed_version()) is not None:
+            self._add_version(DISTRIBUTION, installed)
         return self
 
     @property
@@ -255,7 +254,7 @@ class ChatGraySwan(ModelSettings, BaseChatModel):
             what = self._asked(messages, stop, kwargs, stream=True)
             with closing(ask_stream(self.client, what)) as chunks:
                 for chunk in chunks:
-                    generation = ChatGenerationChunk(message=reader.read(chunk))
+                    generation = reader.read(chunk)
                     if run_manager is not None:
                         run_manager.on_llm_new_token(generation.text, chunk=generation)
                     yield generation
@@ -272,7 +271,7 @@ class ChatGraySwan(ModelSettings, BaseChatModel):
             what = self._asked(messages, stop, kwargs, stream=True)
             async with aclosing(aask_stream(self.client, what)) as chunks:
                 async for chunk in chunks:
-                    generation = ChatGenerationChunk(message=reader.read(chunk))
+                    generation = reader.read(chunk)
                     if run_manager is not None:
                         await run_manager.on_llm_new_token(generation.text, chunk=generation)
                     yield generation
@@ -293,13 +292,3 @@ class ChatGraySwan(ModelSettings, BaseChatModel):
 
 
 _METHODS = ("function_calling", "json_schema", "json_mode")
-
-_DISTRIBUTION = "grayswan-integrations"
-
-
-@cache
-def _version() -> str | None:
-    try:
-        return version(_DISTRIBUTION)
-    except PackageNotFoundError:  # a checkout that is on the path without being installed
-        return None

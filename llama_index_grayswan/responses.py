@@ -15,10 +15,17 @@ from llama_index.core.base.llms.types import (
 
 from grayswan_core import ChatResponse as CygnetResponse
 from grayswan_core import Chunk
+from grayswan_core.prototype import Prototype
 from grayswan_core.tool_calls import CallSoFar, ToolCallAssembler
 from grayswan_core.wire import REFUSALS, ResponseMessage, UsageDelta
 
 __all__ = ["ChunkReader", "response_from_cygnet"]
+
+_TEXT = Prototype(TextBlock(text=""))
+_MESSAGE = Prototype(ChatMessage(role=MessageRole.ASSISTANT, blocks=[], additional_kwargs={}))
+_RESPONSE = Prototype(
+    ChatResponse(message=ChatMessage(), delta=None, raw=None, additional_kwargs={})
+)
 
 _COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
 
@@ -98,12 +105,8 @@ def _response(
     if finish_reason in REFUSALS:
         # Agents and chat engines hand on the message alone.
         about["content_filter"] = kept["content_filter"] = True
-    message = ChatMessage(
-        role=MessageRole.ASSISTANT,
-        blocks=[TextBlock(text=text), *calls],
-        additional_kwargs=kept,
-    )
-    return ChatResponse(message=message, delta=delta, raw=raw, additional_kwargs=about)
+    message = _MESSAGE.like(blocks=[_TEXT.like(text=text), *calls], additional_kwargs=kept)
+    return _RESPONSE.like(message=message, delta=delta, raw=raw, additional_kwargs=about)
 
 
 def _calls_of(message: ResponseMessage) -> list[CallSoFar]:

@@ -287,8 +287,16 @@ async def test_a_request_says_what_it_must_and_no_more(server, half, new_client,
     assert ["application/json"] == request.all("content-type")
     assert ["identity"] == request.all("accept-encoding")
     assert ["swans"] == request.all("x-team")
+    (agent,) = request.all("user-agent")
+    assert agent.startswith("grayswan-integrations/")
     assert [] == request.all("cookie")
     assert {"model": "cygnet", "messages": [{"role": "user", "content": "Hello"}]} == request.json()
+
+
+async def test_a_user_agent_of_ones_own_is_sent_instead(server, half, new_client):
+    server.play(whole(answer()))
+    await half(new_client(headers={"User-Agent": "swans/1"})).complete()
+    assert ["swans/1"] == server.requests[0].all("user-agent")
 
 
 async def test_a_stream_is_asked_for_as_one(server, calls):

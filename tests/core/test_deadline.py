@@ -53,21 +53,35 @@ def test_the_next_chunk_has_its_full_time(deadline, clock):
     deadline.expect_chunk()
     for _ in range(5):
         clock.now += 9
-        deadline.stop()
-        deadline.go_on()
+        deadline.go_on(clock())
         deadline.check()
 
 
 def test_the_clocks_stand_while_the_caller_has_a_chunk(deadline, clock):
     deadline.expect_chunk()
     clock.now += 5
-    deadline.stop()
+    came = clock()
     clock.now += 10_000
-    deadline.go_on()
+    deadline.go_on(came)
     deadline.check()
     assert 10 == deadline.remaining()
     deadline.expect_nothing()
     assert 95 == deadline.remaining()
+
+
+def test_a_chunk_may_have_come_too_late_for_the_whole_call(deadline, clock):
+    clock.now += 101
+    came = clock()
+    clock.now += 10_000
+    with pytest.raises(APITimeoutError, match="`total`"):
+        deadline.go_on(came)
+
+
+def test_what_follows_a_whole_answer_may_come_too_late(deadline, clock):
+    deadline.expect_end(5)
+    clock.now += 6
+    with pytest.raises(APITimeoutError):
+        deadline.go_on(clock())
 
 
 def test_what_follows_a_whole_answer_has_its_own_short_time(deadline, clock):

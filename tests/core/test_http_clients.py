@@ -12,6 +12,7 @@ import pytest
 
 from grayswan_core import http_clients, loop_clients
 from grayswan_core.errors import ConfigurationError
+from grayswan_core.plain_client import PlainClient
 
 
 @pytest.fixture
@@ -188,16 +189,8 @@ def test_a_forked_child_starts_with_no_client(clients):
     assert {} == clients._async
 
 
-def test_the_clients_made_here_keep_no_cookies_and_follow_nothing(clients):
-    client = sync_client_of(clients)
-    assert not client.follow_redirects
-    response = httpx.Response(
-        200,
-        headers={"set-cookie": "a=b; Path=/"},
-        request=httpx.Request("GET", "https://h.example"),
-    )
-    client.cookies.extract_cookies(response)
-    assert [] == list(client.cookies.jar)
+def test_the_clients_made_here_are_plain(clients):
+    assert isinstance(sync_client_of(clients), PlainClient)
 
 
 def test_certificates_are_loaded_once(clients):

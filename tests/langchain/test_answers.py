@@ -1,6 +1,11 @@
 from __future__ import annotations
 
+import pickle
+
 import pytest
+from langchain_core.load import dumps
+from langchain_core.messages import AIMessageChunk
+from langchain_core.outputs import ChatGenerationChunk
 
 from grayswan_core import ToolCallArgumentsError
 from grayswan_core.wire import ChatResponse, Chunk, ResponseMessage
@@ -37,7 +42,7 @@ def call_delta(index, arguments="", **head):
 
 def read(*chunks):
     reader = ChunkReader()
-    return [reader.read(each) for each in chunks]
+    return [reader.read(each).message for each in chunks]
 
 
 def whole(*chunks):
@@ -120,6 +125,33 @@ class TestChunks:
 
         assert [c.content for c in chunks] == ["", "Hel", "lo", ""]
         assert {c.id for c in chunks} == {"chat-1"}
+
+    @pytest.mark.parametrize("text", ["", "A", "日本"])
+    def test_a_chunk_of_text_is_what_langchain_makes_of_it(self, text):
+        reader = ChunkReader()
+        reader.read(chunk(content="first"))
+        made = reader.read(chunk(content=text))
+
+        message = AIMessageChunk(content=text, id="chat-1")
+        expected = ChatGenerationChunk(message=message)
+        assert made == expected
+        assert repr(made) == repr(expected)
+        assert made.text == text
+        assert made.model_dump() == expected.model_dump()
+        assert made.model_fields_set == expected.model_fields_set
+        assert made.message.model_fields_set == message.model_fields_set
+        assert dumps(made) == dumps(expected)
+        assert pickle.loads(pickle.dumps(made)) == expected
+        assert made + made == expected + expected
+
+    def test_chunks_of_text_share_nothing(self):
+        reader = ChunkReader()
+        _, one, other = (reader.read(chunk(content=text)) for text in "ABC")
+        one.message.response_metadata["mine"] = one.message.additional_kwargs["mine"] = True
+        one.message.tool_calls.append("mine")
+        one.message.name = "mine"
+        assert other == ChatGenerationChunk(message=AIMessageChunk(content="C", id="chat-1"))
+        assert "name" not in other.message.model_fields_set
 
     def test_what_is_said_of_the_whole_answer_is_said_once(self):
         said = [

@@ -1,7 +1,16 @@
-import pytest
-from llama_index.core.base.llms.types import ToolCallBlock
+import pickle
 
-from grayswan_core import ChatResponse, Chunk
+import pytest
+from llama_index.core.base.llms.types import (
+    ChatMessage,
+    ChatResponse,
+    MessageRole,
+    TextBlock,
+    ToolCallBlock,
+)
+
+from grayswan_core import ChatResponse as CygnetResponse
+from grayswan_core import Chunk
 from llama_index_grayswan.responses import ChunkReader, response_from_cygnet
 
 USAGE = {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}
@@ -10,7 +19,7 @@ NAMES = {"Box_int_": "Box[int]"}
 
 def answer(message, **fields):
     choice = {"index": 0, "finish_reason": "stop", "message": message, **fields}
-    return ChatResponse.model_validate(
+    return CygnetResponse.model_validate(
         {"id": "chatcmpl-1", "model": "cygnet", "choices": [choice], "usage": USAGE}
     )
 
@@ -40,6 +49,29 @@ def test_an_answer_has_its_text_finish_reason_and_counts():
     assert found.message.additional_kwargs == {}
     assert found.logprobs is None
     assert found.delta is None
+
+
+@pytest.mark.parametrize("text", ["", "A", "日本"])
+def test_a_response_is_what_llama_index_makes_of_it(text):
+    (made,) = read(chunk({"content": text}))
+
+    message = ChatMessage(
+        role=MessageRole.ASSISTANT, blocks=[TextBlock(text=text)], additional_kwargs={}
+    )
+    expected = ChatResponse(message=message, delta=text, raw=made.raw, additional_kwargs={})
+    assert made == expected
+    assert repr(made) == repr(expected)
+    assert made.model_dump() == expected.model_dump()
+    assert made.model_dump(exclude_unset=True) == expected.model_dump(exclude_unset=True)
+    assert pickle.loads(pickle.dumps(made)) == expected
+
+
+def test_responses_share_nothing():
+    one, other = read(chunk({"content": "A"}), chunk({"content": "B"}))
+    one.message.additional_kwargs["mine"] = one.additional_kwargs["mine"] = True
+    one.message.blocks.append("mine")
+    assert other.message == ChatMessage(role="assistant", content="AB")
+    assert other.additional_kwargs == {}
 
 
 def test_raw_is_everything_as_plain_dicts():
