@@ -42,9 +42,12 @@ _PROBED = {
         "bare httpx",
         "the core alone",
         "LangChain floor",
+        "simplest LangChain model",
         "ChatGraySwan",
         "ChatGraySwan, aiohttp",
         "ChatOpenAI",
+        "LlamaIndex floor",
+        "simplest LlamaIndex model",
         "GraySwan",
         "GraySwan, aiohttp",
         "OpenAILike",
@@ -95,27 +98,28 @@ def _measured(case: Case, *, short: bool) -> dict[str, Any]:
 
 
 def _imports(rounds: int) -> dict[str, float]:
-    """Median milliseconds of CPU of each import, net of the interpreter's start."""
+    """Median milliseconds of CPU of each import, each in a fresh interpreter."""
     _say("imports")
-    for code in IMPORTS.values():
-        _child_cpu(code)
-    samples: dict[str, list[float]] = {name: [] for name in ("", *IMPORTS)}
+    for there, code in IMPORTS.values():  # so that all byte code is written
+        _import_cpu(there, code)
+    samples: dict[str, list[float]] = {name: [] for name in IMPORTS}
     for _ in range(rounds):
         for name, times in samples.items():
-            times.append(_child_cpu(IMPORTS.get(name, "pass")))
-    empty = statistics.median(samples.pop(""))
-    return {name: (statistics.median(times) - empty) * 1e3 for name, times in samples.items()}
+            times.append(_import_cpu(*IMPORTS[name]))
+    return {name: statistics.median(times) * 1e3 for name, times in samples.items()}
 
 
-def _child_cpu(code: str) -> float:
-    before = os.times()
+def _import_cpu(there: str, code: str) -> float:
+    """Seconds of an import, where some has been imported before."""
+    lines = [there, "import time", "begun = time.process_time()", code]
+    lines.append("print(time.process_time() - begun)")
     # Installed packages come with their byte code; ours, from a clone, must be let write it.
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-    subprocess.run([sys.executable, "-c", code], check=True, env=environment)  # noqa: S603 - ours
-    after = os.times()
-    return (after.children_user + after.children_system) - (
-        before.children_user + before.children_system
+    command = [sys.executable, "-c", "\n".join(lines)]
+    done = subprocess.run(  # noqa: S603 - ours
+        command, check=True, env=environment, capture_output=True, text=True
     )
+    return float(done.stdout)
 
 
 def _probes(rounds: int) -> dict[str, dict[str, float]]:
@@ -125,7 +129,7 @@ def _probes(rounds: int) -> dict[str, dict[str, float]]:
         with running_server() as server:
             found[probe] = {
                 contender: statistics.median(
-                    _probe(probe, contender, f"{server}/idle-1") for _ in range(rounds)
+                    _probe(probe, contender, f"{server}/idle-5") for _ in range(rounds)
                 )
                 for contender in _PROBED[probe]
             }

@@ -7,16 +7,16 @@ is what the framework itself costs.
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-__all__ = ["CONTENDERS", "Contender"]
+from benchmarks.performance.bare import KEY, QUESTION, Bare
+from benchmarks.performance.models import LANGCHAIN, LLAMA_INDEX
 
-KEY = "fake-benchmark-key"
-QUESTION = "Count."
+__all__ = ["CONTENDERS", "Contender"]
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,10 @@ def _turns(count: int) -> list[tuple[str, str]]:
     return [(("user", "assistant")[turn % 2], f"Turn {turn}. {QUESTION}") for turn in range(count)]
 
 
-def _langchain(name: str, model: Any) -> Contender:
+def _langchain(name: str, url: str) -> Contender:
     from langchain_core.messages import AIMessage, HumanMessage
+
+    model = LANGCHAIN[name](url)
 
     def converse(count: int) -> Callable[[], object]:
         kinds = {"user": HumanMessage, "assistant": AIMessage}
@@ -82,9 +84,10 @@ def _langchain(name: str, model: Any) -> Contender:
     )
 
 
-def _llama_index(name: str, llm: Any) -> Contender:
+def _llama_index(name: str, url: str) -> Contender:
     from llama_index.core.llms import ChatMessage
 
+    llm = LLAMA_INDEX[name](url)
     messages = [ChatMessage(role="user", content=QUESTION)]
 
     async def astream() -> int:
@@ -105,74 +108,7 @@ def _llama_index(name: str, llm: Any) -> Contender:
     )
 
 
-def chat_grayswan(url: str) -> Contender:
-    from langchain_grayswan import ChatGraySwan
-
-    return _langchain("ChatGraySwan", ChatGraySwan(base_url=url, api_key=KEY))
-
-
-def chat_grayswan_aiohttp(url: str) -> Contender:
-    from grayswan_core.aiohttp_client import aiohttp_client
-    from langchain_grayswan import ChatGraySwan
-
-    model = ChatGraySwan(base_url=url, api_key=KEY, http_async_client=aiohttp_client)
-    return _langchain("ChatGraySwan, aiohttp", model)
-
-
-def chat_openai(url: str) -> Contender:
-    from langchain_openai import ChatOpenAI
-
-    return _langchain("ChatOpenAI", ChatOpenAI(base_url=url, api_key=KEY, model="cygnet"))
-
-
-def langchain_floor(url: str) -> Contender:
-    from benchmarks.performance.floors import LangChainFloor
-
-    return _langchain("LangChain floor", LangChainFloor(chunks=_chunks_of(url)))
-
-
-def langchain_objects(url: str) -> Contender:
-    from benchmarks.performance.floors import LangChainFloor
-
-    floor = LangChainFloor(chunks=_chunks_of(url), prebuilt=False)
-    return _langchain("LangChain floor, its objects", floor)
-
-
-def grayswan(url: str) -> Contender:
-    from llama_index_grayswan import GraySwan
-
-    return _llama_index("GraySwan", GraySwan(base_url=url, api_key=KEY))
-
-
-def grayswan_aiohttp(url: str) -> Contender:
-    from grayswan_core.aiohttp_client import aiohttp_client
-    from llama_index_grayswan import GraySwan
-
-    llm = GraySwan(base_url=url, api_key=KEY, http_async_client=aiohttp_client)
-    return _llama_index("GraySwan, aiohttp", llm)
-
-
-def openai_like(url: str) -> Contender:
-    from llama_index.llms.openai_like import OpenAILike
-
-    llm = OpenAILike(api_base=url, api_key=KEY, model="cygnet", is_chat_model=True)
-    return _llama_index("OpenAILike", llm)
-
-
-def llama_index_floor(url: str) -> Contender:
-    from benchmarks.performance.floors import LlamaIndexFloor
-
-    return _llama_index("LlamaIndex floor", LlamaIndexFloor(chunks=_chunks_of(url)))
-
-
-def llama_index_objects(url: str) -> Contender:
-    from benchmarks.performance.floors import LlamaIndexFloor
-
-    floor = LlamaIndexFloor(chunks=_chunks_of(url), prebuilt=False)
-    return _llama_index("LlamaIndex floor, its objects", floor)
-
-
-def official(url: str) -> Contender:
+def _official(url: str) -> Contender:
     import httpx
     from gray_swan import AsyncGraySwan, GraySwan
 
@@ -180,7 +116,7 @@ def official(url: str) -> Contender:
     client = GraySwan(base_url=url, api_key=KEY, http_client=httpx.Client())
     aclient = AsyncGraySwan(base_url=url, api_key=KEY, http_client=httpx.AsyncClient())
     asked: dict[str, Any] = {
-        "messages": [{"role": "user", "content": QUESTION}],
+        "messages": _wire(0),
         "model": "cygnet-v0.2",
     }
 
@@ -192,7 +128,7 @@ def official(url: str) -> Contender:
             return next(iter(chunks))
 
     def converse(count: int) -> Callable[[], object]:
-        conversation = {**asked, "messages": [*_wire(count), *asked["messages"]]}
+        conversation = {**asked, "messages": _wire(count)}
         return lambda: client.chat.completion.create(**conversation)
 
     return Contender(
@@ -206,90 +142,37 @@ def official(url: str) -> Contender:
     )
 
 
-def bare_httpx(url: str) -> Contender:
-    import httpx
-
-    # Its own limits let 100 connections wait 5 s for each other; the models' are wider too.
-    wide: dict[str, Any] = {"limits": httpx.Limits(max_connections=None), "timeout": 60}
-    client, aclient = httpx.Client(**wide), httpx.AsyncClient(**wide)
-    address = url + "/chat/completion"
-    headers = {"authorization": f"Bearer {KEY}"}
-    asked: dict[str, Any] = {
-        "messages": [{"role": "user", "content": QUESTION}],
-        "model": "cygnet",
-    }
-
-    def request(*, stream: bool, history: int = 0) -> dict[str, Any]:
-        messages = [*_wire(history), *asked["messages"]]
-        return {"json": {**asked, "messages": messages, "stream": stream}, "headers": headers}
+def _bare_httpx(url: str) -> Contender:
+    service = Bare(url)
 
     def first() -> object:
-        with client.stream("POST", address, **request(stream=True)) as response:
-            return next(response.iter_raw())
+        with closing(service.pieces(_wire(0))) as pieces:
+            return next(pieces)
 
     def converse(count: int) -> Callable[[], object]:
-        with_history = request(stream=False, history=count)
-        return lambda: json.loads(client.post(address, **with_history).content)
-
-    def stream() -> int:
-        with client.stream("POST", address, **request(stream=True)) as response:
-            return sum(map(_events, _lines(response.iter_raw())))
-
-    async def astream() -> int:
-        count, rest = 0, b""
-        async with aclient.stream("POST", address, **request(stream=True)) as response:
-            async for piece in response.aiter_raw():
-                *lines, rest = (rest + piece).split(b"\n\n")
-                count += sum(map(_events, lines))
-        return count
-
-    async def acall() -> object:
-        return json.loads((await aclient.post(address, **request(stream=False))).content)
+        messages = _wire(count)
+        return lambda: service.call(messages)
 
     return Contender(
         "bare httpx",
-        call=lambda: json.loads(client.post(address, **request(stream=False)).content),
-        stream=stream,
-        acall=acall,
-        astream=astream,
+        call=lambda: service.call(_wire(0)),
+        stream=lambda: _count(service.stream(_wire(0))),
+        acall=lambda: service.acall(_wire(0)),
+        astream=lambda: _acount(service.astream(_wire(0))),
         first=first,
         converse=converse,
     )
 
 
 def _wire(count: int) -> list[dict[str, str]]:
-    return [{"role": role, "content": text} for role, text in _turns(count)]
-
-
-def _lines(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    rest = b""
-    for piece in pieces:
-        *lines, rest = (rest + piece).split(b"\n\n")
-        yield from lines
-
-
-def _events(line: bytes) -> int:
-    data = line.removeprefix(b"data: ")
-    if data == b"[DONE]":
-        return 0
-    return len(json.loads(data)["choices"])
-
-
-def _chunks_of(url: str) -> int:
-    return int(url.rpartition("-")[2])
+    """A question after so many earlier messages."""
+    turns = [*_turns(count), ("user", QUESTION)]
+    return [{"role": role, "content": text} for role, text in turns]
 
 
 CONTENDERS: dict[str, Callable[[str], Contender]] = {
-    "ChatGraySwan": chat_grayswan,
-    "ChatGraySwan, aiohttp": chat_grayswan_aiohttp,
-    "ChatOpenAI": chat_openai,
-    "LangChain floor": langchain_floor,
-    "LangChain floor, its objects": langchain_objects,
-    "GraySwan": grayswan,
-    "GraySwan, aiohttp": grayswan_aiohttp,
-    "OpenAILike": openai_like,
-    "LlamaIndex floor": llama_index_floor,
-    "LlamaIndex floor, its objects": llama_index_objects,
-    "grayswan-api": official,
-    "bare httpx": bare_httpx,
+    **{name: partial(_langchain, name) for name in LANGCHAIN},
+    **{name: partial(_llama_index, name) for name in LLAMA_INDEX},
+    "grayswan-api": _official,
+    "bare httpx": _bare_httpx,
 }

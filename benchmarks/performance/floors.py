@@ -1,8 +1,4 @@
-"""The frameworks' own floors: models that answer from what was made before, with no I/O.
-
-With `prebuilt=False` they make the framework's objects anew for each chunk, as every model that
-has an answer of its own must: what is left above that is the integration's.
-"""
+"""The frameworks' own floors: models that answer from what was made before, with no I/O."""
 
 from __future__ import annotations
 
@@ -33,21 +29,19 @@ class LangChainFloor(BaseChatModel):
     """What `stream` and `invoke` of LangChain cost by themselves."""
 
     chunks: int
-    prebuilt: bool = True
     _ready: list[ChatGenerationChunk] = PrivateAttr()
     _result: ChatResult = PrivateAttr()
 
     def model_post_init(self, context: object) -> None:
-        self._ready = list(self._built()) if self.prebuilt else []
+        self._ready = [
+            ChatGenerationChunk(message=AIMessageChunk(content=CHUNK_TEXT, id="benchmark"))
+            for _ in range(self.chunks)
+        ]
         message = AIMessage(content=CHUNK_TEXT * 100)
         self._result = ChatResult(generations=[ChatGeneration(message=message)])
 
-    def _built(self) -> Iterator[ChatGenerationChunk]:
-        for _ in range(self.chunks):
-            yield ChatGenerationChunk(message=AIMessageChunk(content=CHUNK_TEXT, id="benchmark"))
-
     def _chunks(self) -> Iterator[ChatGenerationChunk]:
-        return iter(self._ready) if self.prebuilt else self._built()
+        return iter(self._ready)
 
     @property
     def _llm_type(self) -> str:
@@ -77,21 +71,15 @@ class LlamaIndexFloor(CustomLLM):
     """What `stream_chat` and `chat` of LlamaIndex cost by themselves."""
 
     chunks: int
-    prebuilt: bool = True
     _ready: list[ChatResponse] = PrivateAttr()
 
     def model_post_init(self, context: object) -> None:
         # Not each with the answer so far: made before, those would fill the memory.
-        self._ready = [_response(CHUNK_TEXT)] * self.chunks if self.prebuilt else []
-
-    def _built(self) -> Iterator[ChatResponse]:
-        text = ""
-        for _ in range(self.chunks):
-            text += CHUNK_TEXT
-            yield _response(text)
+        message = ChatMessage(role="assistant", content=CHUNK_TEXT)
+        self._ready = [ChatResponse(message=message, delta=CHUNK_TEXT, raw={})] * self.chunks
 
     def _responses(self) -> Iterator[ChatResponse]:
-        return iter(self._ready) if self.prebuilt else self._built()
+        return iter(self._ready)
 
     @property
     def metadata(self) -> LLMMetadata:
@@ -99,11 +87,11 @@ class LlamaIndexFloor(CustomLLM):
 
     @llm_chat_callback()
     def chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
-        return next(self._responses())
+        return self._ready[0]
 
     @llm_chat_callback()
     async def achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
-        return next(self._responses())
+        return self._ready[0]
 
     @llm_chat_callback()
     def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
@@ -127,8 +115,3 @@ class LlamaIndexFloor(CustomLLM):
 
     def stream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> Any:
         raise NotImplementedError("Only chats are measured.")
-
-
-def _response(text: str) -> ChatResponse:
-    message = ChatMessage(role="assistant", content=text)
-    return ChatResponse(message=message, delta=CHUNK_TEXT, raw={})

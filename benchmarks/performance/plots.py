@@ -13,12 +13,12 @@ _COLOURS = {
     "ChatGraySwan, aiohttp": "#5fbf8f",
     "ChatOpenAI": "#c0392b",
     "LangChain floor": "#9db7d5",
-    "LangChain floor, its objects": "#7d9cc0",
+    "simplest LangChain model": "#7d9cc0",
     "GraySwan": "#0b6e4f",
     "GraySwan, aiohttp": "#5fbf8f",
     "OpenAILike": "#c0392b",
     "LlamaIndex floor": "#9db7d5",
-    "LlamaIndex floor, its objects": "#7d9cc0",
+    "simplest LlamaIndex model": "#7d9cc0",
     "grayswan-api": "#8e8e8e",
     "bare httpx": "#4a6fa5",
 }
@@ -78,7 +78,7 @@ def _by_number(
     found: dict[str, list[tuple[int, float]]] = {}
     for number, name in names.items():
         for contender, figures in cases[name]["contenders"].items():
-            if "cpu_us" in figures and "floor" not in contender:
+            if "cpu_us" in figures and not contender.endswith(("floor", "model")):
                 found.setdefault(contender, []).append((number, figures["cpu_us"]))
     return found
 

@@ -10,26 +10,41 @@ import asyncio
 import gc
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from typing import Any
+
+from benchmarks.performance.bare import KEY, QUESTION, Bare
+from benchmarks.performance.models import LANGCHAIN, LLAMA_INDEX
 
 __all__ = ["IMPORTS", "PROBES"]
 
+_LANGCHAIN = "from langchain_core.language_models import BaseChatModel"
+_LLAMA_INDEX = "from llama_index.core.llms.function_calling import FunctionCallingLLM"
+
 IMPORTS = {
-    "langchain_core.language_models": "from langchain_core.language_models import BaseChatModel",
-    "ChatGraySwan": "from langchain_grayswan import ChatGraySwan",
-    "ChatOpenAI": "from langchain_openai import ChatOpenAI",
-    "llama_index.core.llms": (
-        "from llama_index.core.llms.function_calling import FunctionCallingLLM"
+    "LangChain": ("", _LANGCHAIN),
+    "ChatGraySwan, over LangChain": (
+        _LANGCHAIN,
+        "from langchain_grayswan import ChatGraySwan",
     ),
-    "GraySwan": "from llama_index.llms.grayswan import GraySwan",
-    "OpenAILike": "from llama_index.llms.openai_like import OpenAILike",
-    "httpx": "import httpx",
+    "ChatOpenAI, over LangChain": (_LANGCHAIN, "from langchain_openai import ChatOpenAI"),
+    "LlamaIndex": ("", _LLAMA_INDEX),
+    "GraySwan, over LlamaIndex": (
+        _LLAMA_INDEX,
+        "from llama_index.llms.grayswan import GraySwan",
+    ),
+    "OpenAILike, over LlamaIndex": (
+        _LLAMA_INDEX,
+        "from llama_index.llms.openai_like import OpenAILike",
+    ),
+    "httpx": ("", "import httpx"),
 }
-"""What is imported, and for the two frameworks what stands below each."""
+"""What is there already, and what is then imported."""
 
 _STREAMS = 100
 _MODELS = 1000
+_SETTLING = 0.2  # seconds
 
 
 def new_model_microseconds(contender: str, url: str) -> float:
@@ -52,90 +67,63 @@ def models_kibibytes(contender: str, url: str) -> float:
 
 
 def idle_stream_kibibytes(contender: str, url: str) -> float:
-    """Memory of one of a hundred streams that have begun and wait for more."""
-    begin = _stream_beginner(contender, url)
+    """Memory of one of a hundred streams that have begun and are waited on for more."""
+    stream = _streamer(contender, url)
+
+    async def begin() -> asyncio.Future[Any]:
+        chunks = await stream()
+        await anext(chunks)
+        return asyncio.ensure_future(anext(chunks))
 
     async def hold() -> float:
-        warm = await begin()
-        before = _resident()
-        kept = [await begin() for _ in range(_STREAMS)]
-        used = (_resident() - before) / len(kept) / 1024
-        del warm
+        waiting = [await begin()]
+        before = await _settled()
+        waiting += [await begin() for _ in range(_STREAMS)]
+        used = (await _settled() - before) / _STREAMS / 1024
+        for each in waiting:
+            each.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
         return used
 
     return asyncio.run(hold())
 
 
+async def _settled() -> int:
+    await asyncio.sleep(_SETTLING)  # until all that has begun waits
+    return _resident()
+
+
 def _maker(contender: str, url: str) -> Callable[[], Any]:
-    settings: dict[str, Any] = {"base_url": url, "api_key": "fake-benchmark-key"}
-    if contender.endswith(", aiohttp"):
-        from grayswan_core.aiohttp_client import aiohttp_client
-
-        settings["http_async_client"] = aiohttp_client
-    if contender.startswith("ChatGraySwan"):
-        from langchain_grayswan import ChatGraySwan
-
-        return lambda: ChatGraySwan(**settings)
-    if contender == "ChatOpenAI":
-        from langchain_openai import ChatOpenAI
-
-        return lambda: ChatOpenAI(base_url=url, api_key="fake-benchmark-key", model="cygnet")
-    if contender.startswith("GraySwan"):
-        from llama_index_grayswan import GraySwan
-
-        return lambda: GraySwan(**settings)
-    from llama_index.llms.openai_like import OpenAILike
-
-    return lambda: OpenAILike(api_base=url, api_key="fake-benchmark-key", model="cygnet")
+    return partial({**LANGCHAIN, **LLAMA_INDEX}[contender], url)
 
 
-def _stream_beginner(contender: str, url: str) -> Callable[[], Any]:
-    """Begins one stream, waits for its first chunk, and gives what keeps it open."""
-    if contender == "LangChain floor":
-        from benchmarks.performance.floors import LangChainFloor
+def _streamer(contender: str, url: str) -> Callable[[], Awaitable[AsyncIterator[Any]]]:
+    """Begins a stream."""
+    if contender in LLAMA_INDEX:
+        from llama_index.core.llms import ChatMessage
 
-        return _held(LangChainFloor(chunks=5).astream)
+        llm = LLAMA_INDEX[contender](url)
+        return lambda: llm.astream_chat([ChatMessage(role="user", content=QUESTION)])
+    if contender in LANGCHAIN:
+        model = LANGCHAIN[contender](url)
+        return _awaitable(lambda: model.astream(QUESTION))
     if contender == "the core alone":
         from grayswan_core import ChatRequest, ClientConfig, CygnetClient, Message
 
-        client = CygnetClient(ClientConfig.resolve(api_key="fake-benchmark-key", base_url=url))
-        asked = ChatRequest(messages=[Message(role="user", content="Count.")], model="cygnet")
-        return _held(lambda _: client.astream(asked))
-    if contender == "bare httpx":
-        import httpx
-
-        bare = httpx.AsyncClient(limits=httpx.Limits(max_connections=None))
-
-        async def begin_bare() -> object:
-            request = bare.build_request("POST", url + "/x", json={"stream": True})
-            response = await bare.send(request, stream=True)
-            pieces = response.aiter_raw()
-            await anext(pieces)
-            return response, pieces
-
-        return begin_bare
-    model = _maker(contender, url)()
-
-    async def begin() -> object:
-        if contender.startswith(("GraySwan", "OpenAILike")):
-            from llama_index.core.llms import ChatMessage
-
-            chunks = await model.astream_chat([ChatMessage(role="user", content="Count.")])
-        else:
-            chunks = model.astream("Count.")
-        await anext(chunks)
-        return chunks
-
-    return begin
+        client = CygnetClient(ClientConfig.resolve(api_key=KEY, base_url=url))
+        asked = ChatRequest(messages=[Message(role="user", content=QUESTION)], model="cygnet")
+        return _awaitable(lambda: client.astream(asked))
+    service = Bare(url)
+    return _awaitable(lambda: service.astream([{"role": "user", "content": QUESTION}]))
 
 
-def _held(stream: Callable[[str], Any]) -> Callable[[], Any]:
-    async def begin() -> object:
-        chunks = stream("Count.")
-        await anext(chunks)
-        return chunks
+def _awaitable(
+    begin: Callable[[], AsyncIterator[Any]],
+) -> Callable[[], Awaitable[AsyncIterator[Any]]]:
+    async def stream() -> AsyncIterator[Any]:
+        return begin()
 
-    return begin
+    return stream
 
 
 def _resident() -> int:

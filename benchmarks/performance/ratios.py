@@ -16,9 +16,9 @@ _PEERS = (
 )
 _FLOORS = (
     ("ChatGraySwan", ("LangChain floor", "bare httpx")),
-    ("ChatGraySwan", ("LangChain floor, its objects", "bare httpx")),
     ("GraySwan", ("LlamaIndex floor", "bare httpx")),
-    ("GraySwan", ("LlamaIndex floor, its objects", "bare httpx")),
+    ("ChatGraySwan", ("simplest LangChain model",)),
+    ("GraySwan", ("simplest LlamaIndex model",)),
 )
 
 
