@@ -57,8 +57,8 @@ class LoopClients:
 
     @property
     def ended(self) -> bool:
-        """Whether its clients have been closed."""
-        return any(client.is_closed for client in self._clients)
+        """Whether its clients have been closed, or are being closed: the first goes first."""
+        return bool(self._clients) and self._clients[0].is_closed
 
     def take(self) -> tuple[int, httpx.AsyncClient]:
         """A place in the row, and its client."""

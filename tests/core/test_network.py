@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import socket
 import threading
 
 import httpx
@@ -133,3 +134,26 @@ def test_pauses_go_through(client):
     asynchronous = httpx.AsyncClient()
     keep_deadlines(asynchronous)
     asyncio.run(asynchronous._transport._pool._network_backend.sleep(0))
+
+
+async def test_an_idle_connection_is_readable_once_the_other_side_has_closed(server):
+    server.play_always(whole("{}"))
+    async with httpx.AsyncClient() as client:
+        keep_deadlines(client)
+        async with client.stream("POST", server.url) as response:
+            await response.aread()
+        stream = response.extensions["network_stream"]
+        assert not stream.get_extra_info("is_readable")
+        connection = stream.get_extra_info("socket")
+        connection.shutdown(socket.SHUT_RD)
+        assert stream.get_extra_info("is_readable")
+    assert stream.get_extra_info("is_readable")  # closed here
+
+
+async def test_without_poll_the_way_of_httpcore_is_taken(server, monkeypatch):
+    monkeypatch.setattr("grayswan_core.network._CAN_POLL", False)
+    server.play_always(whole("{}"))
+    async with httpx.AsyncClient() as client:
+        keep_deadlines(client)
+        for _ in range(2):
+            assert httpx.codes.OK == (await client.post(server.url)).status_code
