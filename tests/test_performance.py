@@ -1,13 +1,18 @@
-"""The benchmarks' own arithmetic. What they measure is in their results."""
+"""The benchmarks' own arithmetic, and that what is compared does the same work."""
 
 from __future__ import annotations
 
 import pytest
+from llama_index.core.llms import ChatMessage
 
 from benchmarks.faults.kinds import KINDS, kind_of, worst_of_streams
+from benchmarks.performance.bare import QUESTION
 from benchmarks.performance.goals import GOALS, Goal, table
 from benchmarks.performance.measuring import in_turns
+from benchmarks.performance.models import LANGCHAIN, LLAMA_INDEX
 from benchmarks.performance.ratios import ratios
+from benchmarks.performance.server import running_server
+from benchmarks.performance.wire import CHUNK_TEXT
 
 
 def figures(*rounds):
@@ -65,6 +70,44 @@ def test_a_goal_is_met_by_the_median_of_the_runs(monkeypatch, at_least, met):
 
 def test_every_goal_says_what_it_is():
     assert len({goal.what for goal in GOALS}) == len(GOALS)
+
+
+@pytest.fixture(scope="module")
+def server():
+    with running_server() as url:
+        yield f"{url}/burst-20"
+
+
+@pytest.mark.parametrize("name", ["ChatGraySwan", "simplest LangChain model"])
+async def test_what_is_compared_says_the_same_in_langchain(server, name):
+    model = LANGCHAIN[name](server)
+    assert CHUNK_TEXT * 20 == "".join(chunk.text for chunk in model.stream(QUESTION))
+    assert CHUNK_TEXT * 20 == "".join([chunk.text async for chunk in model.astream(QUESTION)])
+    assert CHUNK_TEXT * 100 == model.invoke(QUESTION).text == (await model.ainvoke(QUESTION)).text
+    model.close()
+    await model.aclose()
+
+
+@pytest.mark.parametrize("name", ["GraySwan", "simplest LlamaIndex model"])
+async def test_what_is_compared_says_the_same_in_llama_index(server, name):
+    llm = LLAMA_INDEX[name](server)
+    asked = [ChatMessage(role="user", content=QUESTION)]
+    *_, last = llm.stream_chat(asked)
+    assert CHUNK_TEXT * 20 == last.message.content
+    *_, last = [each async for each in await llm.astream_chat(asked)]
+    assert CHUNK_TEXT * 20 == last.message.content
+    assert CHUNK_TEXT * 100 == llm.chat(asked).message.content
+    assert CHUNK_TEXT * 100 == (await llm.achat(asked)).message.content
+    llm.close()
+    await llm.aclose()
+
+
+def test_the_floors_say_as_much(server):
+    assert CHUNK_TEXT * 20 == "".join(
+        chunk.text for chunk in LANGCHAIN["LangChain floor"](server).stream(QUESTION)
+    )
+    floor = LLAMA_INDEX["LlamaIndex floor"](server)
+    assert 20 == len(list(floor.stream_chat([ChatMessage(role="user", content=QUESTION)])))
 
 
 @pytest.mark.parametrize(

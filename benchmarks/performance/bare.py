@@ -25,13 +25,13 @@ class Bare:
     """
 
     def __init__(self, url: str) -> None:
-        self.client = httpx.Client(**_WIDE)
+        self._client = httpx.Client(**_WIDE)
         self._aclient = httpx.AsyncClient(**_WIDE)
         self._address = url + "/chat/completion"
 
     def call(self, messages: Sequence[dict[str, str]]) -> Any:
         """A whole answer."""
-        answer = self.client.post(self._address, **_asked(messages, stream=False))
+        answer = self._client.post(self._address, **_asked(messages, stream=False))
         return json.loads(answer.content)
 
     async def acall(self, messages: Sequence[dict[str, str]]) -> Any:
@@ -42,7 +42,7 @@ class Bare:
     def pieces(self, messages: Sequence[dict[str, str]]) -> Iterator[bytes]:
         """The bytes of a streamed answer, as they come."""
         asked = _asked(messages, stream=True)
-        with self.client.stream("POST", self._address, **asked) as response:
+        with self._client.stream("POST", self._address, **asked) as response:
             yield from response.iter_raw()
 
     def stream(self, messages: Sequence[dict[str, str]]) -> Iterator[Any]:
@@ -61,6 +61,14 @@ class Bare:
                 *events, rest = (rest + piece).split(b"\n\n")
                 for chunk in _chunks(events):
                     yield chunk
+
+    def close(self) -> None:
+        """Close the sync calls' connections."""
+        self._client.close()
+
+    async def aclose(self) -> None:
+        """Close the async calls' connections."""
+        await self._aclient.aclose()
 
 
 def _asked(messages: Sequence[dict[str, str]], *, stream: bool) -> dict[str, Any]:

@@ -95,6 +95,7 @@ def _draw_bars(cases: Mapping[str, Any], path: Path) -> None:
         axes.bar_label(bars, labels=[f"{value:,.0f}" for value in medians], padding=3, fontsize=8)
         axes.set_xscale("log")
         axes.set_xlim(min(medians) / 2, max(medians) * 3)
+        _label(axes.xaxis)
         axes.set_title(f"{title} (µs per {case['unit']})", fontsize=10)
         axes.tick_params(labelsize=8)
         axes.spines[["top", "right"]].set_visible(False)
@@ -104,7 +105,6 @@ def _draw_bars(cases: Mapping[str, Any], path: Path) -> None:
 
 def _draw_lines(panels: Mapping[str, Mapping[str, list[tuple[int, float]]]], path: Path) -> None:
     import matplotlib.pyplot as plt
-    from matplotlib.ticker import LogLocator, NullFormatter
 
     figure, all_axes = plt.subplots(1, 2, figsize=(12, 4.6), layout="constrained")
     for axes, (title, lines) in zip(all_axes, panels.items(), strict=True):
@@ -119,10 +119,8 @@ def _draw_lines(panels: Mapping[str, Mapping[str, list[tuple[int, float]]]], pat
             )
         axes.set_xscale("log")
         axes.set_yscale("log")
-        for axis in (axes.xaxis, axes.yaxis):
-            axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-            axis.set_major_formatter("{x:,.0f}")
-            axis.set_minor_formatter(NullFormatter())
+        _label(axes.xaxis)
+        _label(axes.yaxis)
         axes.set_title(title, fontsize=10)
         axes.tick_params(labelsize=8)
         axes.grid(alpha=0.25)
@@ -138,6 +136,15 @@ def _draw_lines(panels: Mapping[str, Mapping[str, list[tuple[int, float]]]], pat
     )
     figure.suptitle("CPU time (logarithmic; lower is better; LlamaIndex dashed)")
     _save(figure, path)
+
+
+def _label(axis: Any) -> None:
+    """Numbers at 1, 2 and 5 of each power of ten, written out."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter("{x:,.0f}")
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _save(figure: Any, path: Path) -> None:

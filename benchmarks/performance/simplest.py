@@ -38,6 +38,12 @@ class SimplestLangChain(BaseChatModel):
     def model_post_init(self, context: object) -> None:
         self._service = Bare(self.url)
 
+    def close(self) -> None:
+        self._service.close()
+
+    async def aclose(self) -> None:
+        await self._service.aclose()
+
     @property
     def _llm_type(self) -> str:
         return "simplest"
@@ -89,6 +95,12 @@ class SimplestLlamaIndex(CustomLLM):
 
     def model_post_init(self, context: object) -> None:
         self._service = Bare(self.url)
+
+    def close(self) -> None:
+        self._service.close()
+
+    async def aclose(self) -> None:
+        await self._service.aclose()
 
     @property
     def metadata(self) -> LLMMetadata:
