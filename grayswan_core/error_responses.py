@@ -78,7 +78,7 @@ def error_from_response(status: int, headers: Mapping[str, str], body: bytes) ->
         body: The response's body, or as much of it as was read.
     """
     payload = _json_or_none(body)
-    said = _words(payload) or excerpt(body)
+    said = _one_line(_words(payload)) or excerpt(body)
     kind = _class_for(status, said)
     retry_after = retry_after_seconds(headers)
     wait = None if retry_after is None else f"It asks to wait {retry_after:,.0f} s"
@@ -118,7 +118,7 @@ def says_error(payload: object) -> bool:
 
 def error_from_event(payload: Mapping[str, Any]) -> APIError:
     """The error for a JSON object that reports one inside a stream, or with status 200."""
-    said = _words(payload) or "no reason given"
+    said = _one_line(_words(payload)) or "no reason given"
     status = _status_in(payload)
     kind = StreamError if status is None else _class_for(status, said)
     message = _sentences(f"The service reported an error: {said}")
@@ -127,8 +127,12 @@ def error_from_event(payload: Mapping[str, Any]) -> APIError:
 
 def excerpt(body: bytes) -> str:
     """The start of a body as one line of text, for a message or a log."""
-    text = " ".join(body[: 4 * _EXCERPT_LENGTH].decode("utf-8", "replace").split())
+    text = _one_line(body[: 4 * _EXCERPT_LENGTH].decode("utf-8", "replace"))
     return text if len(text) <= _EXCERPT_LENGTH else text[:_EXCERPT_LENGTH] + "..."
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _sentences(*parts: str | None) -> str:

@@ -246,6 +246,14 @@ def test_an_excerpt_is_one_short_line(body, expected):
     assert expected == excerpt(body)
 
 
+def test_what_the_service_says_in_lines_is_one_line_in_a_message():
+    body = b'{"error": "One.\\n  Two."}'
+    assert "The service answered 400. One. Two." in error_from_response(400, {}, body).message
+    wrong = error_from_wrong_type("application/json", {}, body)
+    assert "The service reported an error: One. Two." == wrong.message
+    assert {"error": "One.\n  Two."} == wrong.body
+
+
 @given(
     st.integers(min_value=100, max_value=999),
     st.dictionaries(
