@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import threading
+
 import pytest
 
 pytest.importorskip("langchain")
@@ -32,10 +35,14 @@ CASES = [
 
 @pytest.fixture(scope="module")
 def recorder():
+    running = set(threading.enumerate())
     with Recorder() as recorder:
         llm, Settings._llm = Settings._llm, PROTECTED.models("llama_index", recorder.url)
         yield recorder
         Settings._llm = llm
+    for thread in set(threading.enumerate()) - running:
+        thread.join(timeout=1)
+    gc.collect()  # what they leave open is expected here, and would fail any later test
 
 
 def texts_for(number):
