@@ -22,7 +22,6 @@ from grayswan_core import transport
 from grayswan_core.attempt import Attempt, Call
 from grayswan_core.chunk_stream import ChunkStream
 from grayswan_core.deadline import Deadline
-from grayswan_core.distribution import DISTRIBUTION, installed_version
 from grayswan_core.error_responses import error_from_response, error_from_wrong_type
 from grayswan_core.errors import APIError
 from grayswan_core.http_clients import HttpClients
@@ -53,8 +52,6 @@ _log = logging.getLogger(__name__)
 
 _JSON = "application/json"
 _EVENT_STREAM = "text/event-stream"
-
-_USER_AGENT = f"{DISTRIBUTION}/{installed_version() or 'unknown'}"
 
 
 class CygnetClient:
@@ -247,7 +244,6 @@ class CygnetClient:
         """What one try sends."""
         config = self._config
         headers = {
-            "user-agent": _USER_AGENT,
             **{name: value.get_secret_value() for name, value in config.headers.items()},
             "authorization": f"Bearer {config.api_key.get_secret_value()}",
             "content-type": _JSON,

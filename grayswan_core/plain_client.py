@@ -1,4 +1,7 @@
-"""httpx clients that keep nothing between requests, and add nothing to them. Import it late."""
+"""httpx clients that keep nothing between requests and add nothing but who sends them.
+
+Import it late.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,11 @@ from typing import Any
 
 import httpx
 
+from grayswan_core.distribution import DISTRIBUTION, installed_version
+
 __all__ = ["PlainAsyncClient", "PlainClient"]
+
+_USER_AGENT = f"{DISTRIBUTION}/{installed_version() or 'unknown'}"
 
 
 class _NoCookies(CookieJar):
@@ -27,7 +34,8 @@ class _Plain:
 
     def build_request(self, *given: Any, **named: Any) -> httpx.Request:
         """A request with just what is given; to merge a client's defaults in costs 60 µs."""
-        return httpx.Request(*given, **named)
+        headers = {"user-agent": _USER_AGENT, **named.pop("headers", {})}
+        return httpx.Request(*given, headers=headers, **named)
 
 
 class PlainClient(_Plain, httpx.Client):

@@ -52,7 +52,7 @@ def new_request(
     return client.build_request(
         "POST",
         _parsed(url),
-        headers=dict(headers),
+        headers=headers,
         content=body,
         extensions={"timeout": dict(waits)},
     )

@@ -299,6 +299,17 @@ async def test_a_user_agent_of_ones_own_is_sent_instead(server, half, new_client
     assert ["swans/1"] == server.requests[0].all("user-agent")
 
 
+async def test_an_httpx_client_passed_in_says_itself_who_sends(server, key):
+    server.play_always(whole(answer()))
+    config = ClientConfig.resolve(api_key=key, base_url=server.url)
+    named = {"user-agent": "swans/2"}
+    with httpx.Client(headers=named) as passed:
+        CygnetClient(config, http_client=passed).complete(REQUEST)
+    async with httpx.AsyncClient(headers=named) as passed:
+        await CygnetClient(config, http_async_client=passed).acomplete(REQUEST)
+    assert [["swans/2"]] * 2 == [request.all("user-agent") for request in server.requests]
+
+
 async def test_a_stream_is_asked_for_as_one(server, calls):
     server.play(*stream(event("a", "stop")), LAST_CHUNK)
     await calls.stream()

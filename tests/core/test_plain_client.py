@@ -22,9 +22,11 @@ def test_no_cookie_is_kept_and_no_redirect_followed(client):
     assert not client.follow_redirects
 
 
-def test_a_request_is_what_is_given_and_nothing_else(client):
+def test_a_request_is_what_is_given_and_who_sends_it(client):
     request = client.build_request("POST", "https://h.example/a", headers={"a": "b"}, content=b"c")
-    assert {"host": "h.example", "a": "b", "content-length": "1"} == dict(request.headers)
+    headers = dict(request.headers)
+    assert headers.pop("user-agent").startswith("grayswan-integrations/")
+    assert {"host": "h.example", "a": "b", "content-length": "1"} == headers
     assert b"c" == request.content
 
 
