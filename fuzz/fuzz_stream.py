@@ -27,11 +27,11 @@ except ImportError:
     )
 
 with atheris.instrument_imports(include=["grayswan_core"]):
-    from grayswan_core.chunk_stream import ChunkStream
-    from grayswan_core.content_coding import Unpacker
+    from grayswan_core.decoding.chunk_stream import ChunkStream
+    from grayswan_core.http.decompress import Unpacker
     from grayswan_core.errors import APIError
-    from grayswan_core.sse import EventDecoder, EventTooLargeError
-    from grayswan_core.whole_body import WholeBody
+    from grayswan_core.decoding.sse import EventDecoder, EventTooLargeError
+    from grayswan_core.decoding.json_body import WholeBody
     from grayswan_core.wire import ChatResponse, ModerationResponse
 
 MAX_EVENT_SIZE = 4096

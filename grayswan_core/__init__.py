@@ -13,8 +13,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from grayswan_core.accumulate import Accumulator
-from grayswan_core.asking import Ask, aask, aask_stream, ask, ask_stream
+from grayswan_core.decoding.accumulate import Accumulator
+from grayswan_core.completion.completion import Ask, aask, aask_stream, ask, ask_stream
 from grayswan_core.config import ClientConfig, Limits, Timeout
 from grayswan_core.errors import (
     APIConnectionError,
@@ -42,8 +42,8 @@ from grayswan_core.errors import (
     UnsupportedContentError,
 )
 from grayswan_core.later import names_for_later
-from grayswan_core.retry import RetryPolicy
-from grayswan_core.roles import Turn, assign_roles
+from grayswan_core.http.retry import RetryPolicy
+from grayswan_core.request.roles import Turn, assign_roles
 from grayswan_core.settings import ModelSettings
 from grayswan_core.wire import (
     ChatRequest,

@@ -19,16 +19,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from typing_extensions import Self
 
 from grayswan_core import transport
-from grayswan_core.attempt import Attempt, Call
-from grayswan_core.chunk_stream import ChunkStream
-from grayswan_core.deadline import Deadline
-from grayswan_core.error_responses import error_from_response, error_from_wrong_type
+from grayswan_core.http.attempt import Attempt, Call
+from grayswan_core.decoding.chunk_stream import ChunkStream
+from grayswan_core.http.deadline import Deadline
+from grayswan_core.decoding.error_body import error_from_response, error_from_wrong_type
 from grayswan_core.errors import APIError
-from grayswan_core.http_clients import HttpClients
-from grayswan_core.network import keeps_deadlines
-from grayswan_core.provenance import unmarked
-from grayswan_core.stop import normalize_stop, truncate
-from grayswan_core.whole_body import WholeBody
+from grayswan_core.http.http_clients import HttpClients
+from grayswan_core.http.network import keeps_deadlines
+from grayswan_core.untrusted.spans import unmarked
+from grayswan_core.decoding.stop import normalize_stop, truncate
+from grayswan_core.decoding.json_body import WholeBody
 from grayswan_core.wire import (
     MODERATION_PATH,
     ChatRequest,
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     import httpx
 
     from grayswan_core.config import ClientConfig
-    from grayswan_core.http_clients import AsyncClientMaker
+    from grayswan_core.http.http_clients import AsyncClientMaker
 
 __all__ = ["CygnetClient"]
 

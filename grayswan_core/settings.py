@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
 from typing_extensions import Self
 
-from grayswan_core.advice import advice_on
-from grayswan_core.asking import Ask
-from grayswan_core.chat_request import SAMPLING_FIELDS, build_ask
+from grayswan_core.request.hints import advice_on
+from grayswan_core.completion.completion import Ask
+from grayswan_core.request.build import SAMPLING_FIELDS, build_ask
 from grayswan_core.config import (
     DEFAULT_LIMITS,
     DEFAULT_MAX_RETRIES,
@@ -31,8 +31,8 @@ from grayswan_core.config import (
     resolve_base_url,
 )
 from grayswan_core.errors import InvalidRequestError
-from grayswan_core.roles import ToolResultRole, Turn, assign_roles
-from grayswan_core.stop import normalize_stop
+from grayswan_core.request.roles import ToolResultRole, Turn, assign_roles
+from grayswan_core.decoding.stop import normalize_stop
 from grayswan_core.wire import DEFAULT_CHAT_PATH, DEFAULT_MODEL
 
 if TYPE_CHECKING:

@@ -30,10 +30,10 @@ from grayswan_core import (
     ask,
     ask_stream,
 )
-from grayswan_core.chat_request import SAMPLING_FIELDS
+from grayswan_core.request.build import SAMPLING_FIELDS
 from grayswan_core.distribution import DISTRIBUTION, installed_version
-from grayswan_core.stop import normalize_stop
-from grayswan_core.tool_choice import resolve_tool_choice
+from grayswan_core.decoding.stop import normalize_stop
+from grayswan_core.request.tool_choice import resolve_tool_choice
 from langchain_grayswan.answers import ChunkReader, result_from_response
 from langchain_grayswan.errors import langchain_errors
 from langchain_grayswan.messages import turns_from_messages

@@ -1,6 +1,6 @@
 """LangChain messages to turns. Field mapping only.
 
-Which Cygnet role a turn gets is not decided here but in `grayswan_core.roles`. A message's
+Which Cygnet role a turn gets is not decided here but in `grayswan_core.request.roles`. A message's
 `name`, `id` and `artifact` have no place on the wire and stay on this side.
 """
 
@@ -19,7 +19,7 @@ from langchain_core.messages import (
 )
 
 from grayswan_core import ToolCall, Turn, UnsupportedContentError
-from grayswan_core.tool_calls import past_call
+from grayswan_core.decoding.tool_calls import past_call
 
 if TYPE_CHECKING:
     from pydantic._internal._model_construction import ModelMetaclass as _MessageType

@@ -24,7 +24,7 @@ from langchain_core.runnables import Runnable, RunnableConfig, RunnableSerializa
 from langchain_core.tools import BaseTool
 from langchain_core.tools import tool as make_tool
 
-from grayswan_core.provenance import mark, mark_all, plain
+from grayswan_core.untrusted.spans import mark, mark_all, plain
 
 __all__ = [
     "MarkDocuments",
@@ -157,7 +157,7 @@ def untrusted_tool(tool: BaseTool | Callable[..., Any]) -> BaseTool:
 
     The tool keeps its class, its name, its schema and what is injected into it. Its results are
     marked on their way out: the content of a `ToolMessage`, but not its artifact; messages in a
-    `Command`; and of a bare result every text in it (`grayswan_core.provenance.mark_all`).
+    `Command`; and of a bare result every text in it (`grayswan_core.untrusted.spans.mark_all`).
 
     Args:
         tool: A tool, which is left as it is, or a function to make one of.

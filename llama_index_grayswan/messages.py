@@ -1,6 +1,6 @@
 """LlamaIndex messages to turns. Field mapping only.
 
-Which Cygnet role a turn gets is not decided here but in `grayswan_core.roles`.
+Which Cygnet role a turn gets is not decided here but in `grayswan_core.request.roles`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from llama_index.core.base.llms.types import (
 )
 
 from grayswan_core import InvalidRequestError, ToolCall, Turn, UnsupportedContentError
-from grayswan_core.tool_calls import past_call
+from grayswan_core.decoding.tool_calls import past_call
 from llama_index_grayswan.tools import sent_name
 
 __all__ = ["data_message", "turns_from_messages"]

@@ -10,8 +10,8 @@ from llama_index.core.base.llms.types import ChatResponse, ToolCallBlock
 from llama_index.core.llms.llm import ToolSelection
 
 from grayswan_core import InvalidRequestError, ToolCallArgumentsError, ToolCallMissingError
-from grayswan_core.tool_calls import arguments_so_far, parse_arguments
-from grayswan_core.tool_choice import REQUIRED, unwrap_tool_choice
+from grayswan_core.decoding.tool_calls import arguments_so_far, parse_arguments
+from grayswan_core.request.tool_choice import REQUIRED, unwrap_tool_choice
 
 if TYPE_CHECKING:
     from llama_index.core.tools.types import BaseTool

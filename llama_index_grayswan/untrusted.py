@@ -18,7 +18,7 @@ from llama_index.core.schema import BaseNode, MetadataMode, NodeWithScore, Query
 from llama_index.core.tools import AsyncBaseTool, BaseTool, FunctionTool, ToolOutput
 from pydantic import Field
 
-from grayswan_core.provenance import mark, mark_all, plain
+from grayswan_core.untrusted.spans import mark, mark_all, plain
 
 __all__ = ["UntrustedNodes", "mark", "mark_nodes", "plain", "untrusted_tool"]
 

@@ -20,7 +20,7 @@ from benchmarks.leakage.metrics import PROBE, Request, measure
 from benchmarks.leakage.payloads import own_documents
 from benchmarks.leakage.recorder import Recorder
 from benchmarks.leakage.report import table
-from grayswan_core.provenance import mark, split
+from grayswan_core.untrusted.spans import mark, split
 
 # LlamaIndex writes streamed answers to its history in threads that outlive the call.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

@@ -23,7 +23,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from grayswan_core.marks import anchors
+from grayswan_core.untrusted.marks import anchors
 
 __all__ = ["PROBE", "Measure", "Request", "measure", "requests_of"]
 

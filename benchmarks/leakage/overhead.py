@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from grayswan_core.marks import mark
+from grayswan_core.untrusted.marks import mark
 
 __all__ = ["overhead", "samples"]
 

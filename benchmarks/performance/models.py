@@ -19,7 +19,7 @@ def _chat_grayswan(url: str) -> Any:
 
 
 def _chat_grayswan_aiohttp(url: str) -> Any:
-    from grayswan_core.aiohttp_client import aiohttp_client
+    from grayswan_core.http.aiohttp_client import aiohttp_client
     from langchain_grayswan import ChatGraySwan
 
     return ChatGraySwan(base_url=url, api_key=KEY, http_async_client=aiohttp_client)
@@ -50,7 +50,7 @@ def _grayswan(url: str) -> Any:
 
 
 def _grayswan_aiohttp(url: str) -> Any:
-    from grayswan_core.aiohttp_client import aiohttp_client
+    from grayswan_core.http.aiohttp_client import aiohttp_client
     from llama_index_grayswan import GraySwan
 
     return GraySwan(base_url=url, api_key=KEY, http_async_client=aiohttp_client)

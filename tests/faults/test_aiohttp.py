@@ -13,7 +13,7 @@ from fault_table import ANY_WAY, PLAIN, STREAM, STREAMED, WHOLE
 from ways import OURS, check_failure, outcome_of
 
 from grayswan_core import APIError, Timeout
-from grayswan_core.aiohttp_client import aiohttp_client
+from grayswan_core.http.aiohttp_client import aiohttp_client
 
 CASES = [
     *((PLAIN, fault) for fault in (*ANY_WAY, *WHOLE)),

@@ -16,7 +16,7 @@ from langchain_core.runnables import RunnableLambda, RunnablePassthrough
 from langchain_core.tools import BaseTool, StructuredTool, ToolException, tool
 from langgraph.types import Command
 
-from grayswan_core.marks import has_marks
+from grayswan_core.untrusted.marks import has_marks
 from grayswan_devserver import Answer, Call
 from langchain_grayswan import (
     MarkDocuments,

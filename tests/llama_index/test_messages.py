@@ -17,7 +17,7 @@ from llama_index.core.prompts import ChatPromptTemplate
 from pydantic import BaseModel
 
 from grayswan_core import InvalidRequestError, Turn, UnsupportedContentError, assign_roles
-from grayswan_core.tool_calls import past_call
+from grayswan_core.decoding.tool_calls import past_call
 from llama_index_grayswan import data_message
 from llama_index_grayswan.messages import turns_from_messages
 

@@ -25,7 +25,7 @@ from llama_index.core.tools import (
 )
 from llama_index.core.workflow import Context
 
-from grayswan_core.marks import has_marks
+from grayswan_core.untrusted.marks import has_marks
 from grayswan_devserver import Answer, Call
 from llama_index_grayswan import UntrustedNodes, mark, mark_nodes, plain, untrusted_tool
 

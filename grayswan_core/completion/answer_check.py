@@ -1,0 +1,98 @@
+"""Which answers are not to be acted on, whole or in chunks. Pure.
+
+* A tool call that was cut short is never handed out as one to make: `{"amount": 100` may have
+  been going to be 100,000. Frameworks complete such JSON and would make the call.
+* A refusal is an answer like another, unless the caller wants an error instead.
+"""
+
+from __future__ import annotations
+
+from grayswan_core.decoding.accumulate import Accumulator
+from grayswan_core.errors import ContentFilterError, ToolCallArgumentsError
+from grayswan_core.decoding.tool_calls import parse_arguments
+from grayswan_core.wire import REFUSALS, ChatResponse, Choice, Chunk, ResponseToolCall
+
+__all__ = ["AnswerCheck", "check_answer"]
+
+# An answer that ended on its own has one of the other finish reasons. None is left where a
+# stream said that it was done, but not why.
+_CUT = frozenset({"length", None})
+
+
+def check_answer(answer: ChatResponse, *, raise_on_content_filter: bool = False) -> None:
+    """Let an answer pass that may be acted on.
+
+    Raises:
+        ToolCallArgumentsError: it was cut in the middle of a tool call.
+        ContentFilterError: it is a refusal, and those are to be errors.
+    """
+    for choice in answer.choices:
+        if raise_on_content_filter and choice.finish_reason in REFUSALS:
+            raise ContentFilterError(
+                f"The service refused to answer (finish reason {choice.finish_reason!r})."
+                " What it said is on this error's `partial`.",
+                partial=answer,
+            )
+        cut = _cut_call(choice)
+        if cut is not None:
+            raise ToolCallArgumentsError(
+                f"The answer was cut in the middle of a call of {cut.function.name!r} (finish"
+                f" reason {choice.finish_reason!r}), so no call of it may be made. Raise"
+                " max_tokens, or ask for less. What had arrived is on this error's `partial`.",
+                partial=answer,
+            )
+
+
+class AnswerCheck:
+    """`check_answer` for a stream: the chunk that would end a bad answer is not handed out.
+
+    Args:
+        parallel_tool_calls: Whether second and later calls are handed out.
+        raise_on_content_filter: Whether refusals are to be errors.
+    """
+
+    def __init__(
+        self, *, parallel_tool_calls: bool = True, raise_on_content_filter: bool = False
+    ) -> None:
+        self._parallel_tool_calls = parallel_tool_calls
+        self._raise_on_content_filter = raise_on_content_filter
+        self._answer = Accumulator()
+
+    def passed(self, chunk: Chunk) -> Chunk:
+        """The chunk, if it may be handed out. Errors are those of `check_answer`."""
+        if not self._parallel_tool_calls:
+            _drop_later_calls(chunk)
+        self._answer.add(chunk)
+        if any(choice.get("finish_reason") for choice in chunk.get("choices", ())):
+            self.close()
+        return chunk
+
+    def close(self) -> None:
+        """Judge the answer at its end. Errors are those of `check_answer`."""
+        answer = self._answer.response()
+        if answer is not None:
+            check_answer(answer, raise_on_content_filter=self._raise_on_content_filter)
+
+
+def _drop_later_calls(chunk: Chunk) -> None:
+    for choice in chunk.get("choices", ()):
+        delta = choice.get("delta", {})
+        if calls := delta.get("tool_calls"):
+            delta["tool_calls"] = [call for call in calls if call.get("index", 0) == 0]
+
+
+def _cut_call(choice: Choice) -> ResponseToolCall | None:
+    """The call that was being written when the answer was cut."""
+    if choice.finish_reason not in _CUT:
+        return None
+    calls = choice.message.tool_calls or ()
+    return next((call for call in calls if not _is_whole(call.function.arguments)), None)
+
+
+def _is_whole(arguments: str) -> bool:
+    """Whether the text is a JSON object to its closing brace; no text is not."""
+    try:
+        parse_arguments(arguments or "cut")
+    except ValueError:
+        return False
+    return True

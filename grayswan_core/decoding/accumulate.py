@@ -1,0 +1,97 @@
+"""Chunks of a stream to the answer they make up. Pure; one for sync, async and errors."""
+
+from __future__ import annotations
+
+from grayswan_core.decoding.tool_calls import ToolCallAssembler
+from grayswan_core.wire import (
+    ChatResponse,
+    Choice,
+    Chunk,
+    ChunkChoice,
+    ResponseMessage,
+    Usage,
+    UsageDelta,
+)
+
+__all__ = ["Accumulator"]
+
+
+class _ChoiceParts:
+    def __init__(self) -> None:
+        self.content: list[str] = []
+        self.refusal: list[str] = []
+        self.tool_calls: ToolCallAssembler | None = None
+        self.finish_reason: str | None = None
+
+    def add(self, choice: ChunkChoice) -> None:
+        delta = choice.get("delta") or {}
+        if content := delta.get("content"):
+            self.content.append(content)
+        if calls := delta.get("tool_calls"):
+            self.tool_calls = self.tool_calls or ToolCallAssembler()
+            for call in calls:
+                self.tool_calls.add(call)
+        if refusal := delta.get("refusal"):
+            self.refusal.append(refusal)
+        if finish_reason := choice.get("finish_reason"):
+            self.finish_reason = finish_reason
+
+    def whole(self, index: int) -> Choice:
+        message = ResponseMessage(
+            content="".join(self.content),
+            tool_calls=self.tool_calls.responses() if self.tool_calls else None,
+            refusal="".join(self.refusal) or None,
+        )
+        return Choice(index=index, finish_reason=self.finish_reason, message=message)
+
+
+class Accumulator:
+    """Adds up chunks; `response()` is the answer so far, whole or not."""
+
+    def __init__(self) -> None:
+        self._choices: dict[int, _ChoiceParts] = {}
+        self._head: Chunk | None = None
+        self._usage: UsageDelta | None = None
+
+    def add(self, chunk: Chunk) -> None:
+        """Take one chunk in."""
+        if self._head is None:
+            self._head = chunk
+        self._usage = chunk.get("usage") or self._usage
+        for choice in chunk.get("choices", ()):
+            index = choice.get("index", 0)
+            parts = self._choices.get(index)
+            if parts is None:
+                parts = self._choices[index] = _ChoiceParts()
+            parts.add(choice)
+
+    @property
+    def started(self) -> bool:
+        """Whether any chunk has come."""
+        return self._head is not None
+
+    @property
+    def has_choices(self) -> bool:
+        """Whether any part of a choice has come."""
+        return bool(self._choices)
+
+    def finished(self, expected_choices: int = 1) -> bool:
+        """Whether every choice has its finish reason, of those begun and those expected."""
+        for parts in self._choices.values():
+            if not parts.finish_reason:
+                return False
+        return len(self._choices) >= expected_choices
+
+    def response(self) -> ChatResponse | None:
+        """The answer so far, or None when no part of a choice has come."""
+        if self._head is None or not self._choices:
+            return None
+        head = self._head
+        return ChatResponse(
+            id=head.get("id", ""),
+            created=head.get("created", 0),
+            model=head.get("model", ""),
+            system_fingerprint=head.get("system_fingerprint"),
+            choices=[self._choices[index].whole(index) for index in sorted(self._choices)],
+            usage=None if self._usage is None else Usage.model_validate(self._usage),
+        )

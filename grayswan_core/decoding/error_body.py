@@ -1,0 +1,190 @@
+"""What the service says when it fails, as one of our errors. Pure.
+
+Four shapes are known: the service's own `{"error": true, "message": ..., "detail": ...}`,
+FastAPI's `{"detail": [{"loc": ..., "msg": ...}]}`, OpenAI's `{"error": {"message": ...}}`, and
+whatever a gateway in front says in HTML or plain text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic_core import from_json
+
+from grayswan_core.errors import (
+    APIError,
+    APIStatusError,
+    APITimeoutError,
+    AuthenticationError,
+    BadRequestError,
+    ConflictError,
+    ContextOverflowError,
+    InternalServerError,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitError,
+    ResponseError,
+    StreamError,
+    UnprocessableEntityError,
+)
+from grayswan_core.http.retry import retry_after_seconds, should_retry
+
+__all__ = [
+    "error_from_event",
+    "error_from_response",
+    "error_from_wrong_type",
+    "excerpt",
+    "says_error",
+]
+
+_BY_STATUS: dict[int, type[APIError]] = {
+    400: BadRequestError,
+    401: AuthenticationError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    408: APITimeoutError,
+    409: ConflictError,
+    422: UnprocessableEntityError,
+    429: RateLimitError,
+}
+_INPUT_STATUSES = frozenset({400, 413, 422})
+_FIRST_SERVER_ERROR = 500
+
+_HINTS = {
+    401: "Check the API key: GRAYSWAN_API_KEY, or the argument api_key.",
+    404: "Check the model's name and the base URL.",
+}
+
+_OVERFLOW = re.compile(
+    r"context[ _-]?(length|window|size|limit)|too many tokens"
+    r"|(prompt|input|messages?) (is|are) too long|maximum.{0,20}tokens|token limit",
+    re.IGNORECASE,
+)
+
+# An object with one of these is an answer, whatever else is in it.
+_ANSWER_FIELDS = frozenset({"choices", "usage", "flagged"})
+
+_EXCERPT_LENGTH = 300
+
+
+def error_from_response(status: int, headers: Mapping[str, str], body: bytes) -> APIError:
+    """The error for an answer whose status is not 200.
+
+    Args:
+        status: The HTTP status.
+        headers: The response's headers, names in lower case.
+        body: The response's body, or as much of it as was read.
+    """
+    payload = _json_or_none(body)
+    said = _one_line(_words(payload)) or excerpt(body)
+    kind = _class_for(status, said)
+    retry_after = retry_after_seconds(headers)
+    wait = None if retry_after is None else f"It asks to wait {retry_after:,.0f} s"
+    return kind(
+        _sentences(f"The service answered {status}", said, wait, _HINTS.get(status)),
+        status_code=status,
+        request_id=headers.get("x-request-id"),
+        retry_after=retry_after,
+        should_retry=should_retry(headers),
+        body=payload if payload is not None else excerpt(body) or None,
+    )
+
+
+def error_from_wrong_type(expected: str, headers: Mapping[str, str], body: bytes) -> APIError:
+    """The error for an answer with status 200 that is not of the content type asked for."""
+    payload = _json_or_none(body)
+    if isinstance(payload, Mapping) and says_error(payload):
+        return error_from_event(payload)
+    kind = headers.get("content-type") or "no content type"
+    return ResponseError(
+        f"The service answered {kind} where {expected} was asked for. Is the base URL right?"
+        f" The answer begins with {excerpt(body)!r}.",
+        request_id=headers.get("x-request-id"),
+        body=payload if payload is not None else excerpt(body) or None,
+    )
+
+
+def says_error(payload: object) -> bool:
+    """Whether a JSON value that came with status 200 reports an error all the same."""
+    if not isinstance(payload, Mapping):
+        return False
+    if payload.get("error"):
+        return True
+    is_answer = not _ANSWER_FIELDS.isdisjoint(payload)
+    return not is_answer and bool(payload.get("detail") or payload.get("message"))
+
+
+def error_from_event(payload: Mapping[str, Any]) -> APIError:
+    """The error for a JSON object that reports one inside a stream, or with status 200."""
+    said = _one_line(_words(payload)) or "no reason given"
+    status = _status_in(payload)
+    kind = StreamError if status is None else _class_for(status, said)
+    message = _sentences(f"The service reported an error: {said}")
+    return kind(message, status_code=status, body=dict(payload))
+
+
+def excerpt(body: bytes) -> str:
+    """The start of a body as one line of text, for a message or a log."""
+    text = _one_line(body[: 4 * _EXCERPT_LENGTH].decode("utf-8", "replace"))
+    return text if len(text) <= _EXCERPT_LENGTH else text[:_EXCERPT_LENGTH] + "..."
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _sentences(*parts: str | None) -> str:
+    """The parts with an end to each: a full stop where it has none."""
+    said = filter(None, parts)
+    return " ".join(part if part.endswith((".", "!", "?")) else f"{part}." for part in said)
+
+
+def _class_for(status: int, said: str) -> type[APIError]:
+    if status in _INPUT_STATUSES and _OVERFLOW.search(said):
+        return ContextOverflowError
+    if status >= _FIRST_SERVER_ERROR:
+        return InternalServerError
+    return _BY_STATUS.get(status, APIStatusError)
+
+
+def _status_in(payload: Mapping[str, Any]) -> int | None:
+    """The HTTP status an error object names, under one of the names in use."""
+    inner = payload.get("error")
+    for source in (inner if isinstance(inner, Mapping) else {}, payload):
+        for key in ("status", "status_code", "code"):
+            value = source.get(key)
+            if isinstance(value, int) and 400 <= value < 600:  # noqa: PLR2004 - HTTP errors
+                return value
+    return None
+
+
+def _json_or_none(body: bytes) -> Any:
+    try:
+        return from_json(body)
+    except ValueError:
+        return None
+
+
+def _words(payload: Any) -> str:
+    """The human words in an error object, whichever of the known shapes it has."""
+    if isinstance(payload, str):
+        return payload.strip()
+    if isinstance(payload, list):
+        return "; ".join(filter(None, map(_problem, payload)))
+    if not isinstance(payload, Mapping):
+        return ""
+    if "msg" in payload:
+        return _problem(payload)
+    found = [_words(payload[key]) for key in ("message", "error", "detail") if key in payload]
+    return ": ".join(dict.fromkeys(filter(None, found))).replace(".: ", ". ")
+
+
+def _problem(item: Any) -> str:
+    """One entry of FastAPI's list: the field's path and what is wrong with it."""
+    if not isinstance(item, Mapping) or "msg" not in item:
+        return _words(item)
+    place = item.get("loc")
+    path = ".".join(map(str, place)) if isinstance(place, list) else ""
+    return f"{path}: {item['msg']}" if path else str(item["msg"])

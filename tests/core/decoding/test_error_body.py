@@ -1,0 +1,281 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from grayswan_core.decoding.error_body import (
+    error_from_event,
+    error_from_response,
+    error_from_wrong_type,
+    excerpt,
+    says_error,
+)
+from grayswan_core.errors import (
+    APIError,
+    APIStatusError,
+    APITimeoutError,
+    AuthenticationError,
+    BadRequestError,
+    ConflictError,
+    ContextOverflowError,
+    InternalServerError,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitError,
+    ResponseError,
+    StreamError,
+    UnprocessableEntityError,
+)
+
+SERVICE = b'{"error": true, "message": "No.", "detail": "Not now.", "error_code": "busy"}'
+FASTAPI = json.dumps(
+    {
+        "detail": [
+            {"loc": ["body", "messages", 0, "role"], "msg": "bad role", "type": "enum"},
+            {"loc": ["body", "model"], "msg": "field required", "type": "missing"},
+        ]
+    }
+).encode()
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, BadRequestError),
+        (401, AuthenticationError),
+        (403, PermissionDeniedError),
+        (404, NotFoundError),
+        (408, APITimeoutError),
+        (409, ConflictError),
+        (413, APIStatusError),
+        (418, APIStatusError),
+        (422, UnprocessableEntityError),
+        (429, RateLimitError),
+        (500, InternalServerError),
+        (502, InternalServerError),
+        (529, InternalServerError),
+        (302, APIStatusError),
+        (304, APIStatusError),
+    ],
+)
+def test_each_status_has_its_class(status, kind):
+    error = error_from_response(status, {}, b"")
+    assert kind is type(error)
+    assert status == error.status_code
+    assert str(status) in error.message
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (SERVICE, "The service answered 400. No. Not now."),
+        (
+            FASTAPI,
+            "The service answered 400. body.messages.0.role: bad role; body.model: field required.",
+        ),
+        (b'{"error": {"message": "No!", "type": "x"}}', "The service answered 400. No!"),
+        (b'{"error": "No"}', "The service answered 400. No."),
+        (b'{"detail": "No"}', "The service answered 400. No."),
+        (b'{"detail": {"msg": "No", "loc": ["a"]}}', "The service answered 400. a: No."),
+        (b'{"detail": [{"msg": "No", "loc": null}]}', "The service answered 400. No."),
+        (b'{"detail": [{"msg": "No", "loc": 3}]}', "The service answered 400. No."),
+        (b'{"detail": ["No", {"message": "never"}]}', "The service answered 400. No; never."),
+        (b'{"reason": "No"}', 'The service answered 400. {"reason": "No"}.'),
+        (b'"No"', "The service answered 400. No."),
+        (b"No", "The service answered 400. No."),
+        (b"<h1>\n No </h1>\r\n", "The service answered 400. <h1> No </h1>."),
+        (b"\xff", "The service answered 400. \ufffd."),
+        (b"", "The service answered 400."),
+        (b"null", "The service answered 400. null."),
+    ],
+)
+def test_the_services_words_are_in_the_message_whatever_its_shape(body, said):
+    assert said == error_from_response(400, {}, body).message
+
+
+def test_what_the_headers_say_is_on_the_error():
+    headers = {"x-request-id": "req-1", "retry-after": "7", "x-should-retry": "false"}
+    error = error_from_response(429, headers, SERVICE)
+    assert ("req-1", 7.0, False, False) == (
+        error.request_id,
+        error.retry_after,
+        error.should_retry,
+        error.is_retryable,
+    )
+    assert json.loads(SERVICE) == error.body
+
+
+def test_the_wait_asked_for_is_in_the_message():
+    error = error_from_response(429, {"retry-after": "86400"}, b'{"message": "Too many requests"}')
+    assert "The service answered 429. Too many requests. It asks to wait 86,400 s." == error.message
+
+
+@pytest.mark.parametrize(("status", "hint"), [(401, "GRAYSWAN_API_KEY"), (404, "base URL")])
+def test_there_is_a_hint_where_one_helps(status, hint):
+    assert hint in error_from_response(status, {}, SERVICE).message
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "This model's maximum context length is 8192 tokens",
+        "context_length_exceeded",
+        "Too many tokens in the prompt",
+        "The input is too long for this model",
+        "Messages are too long",
+        "prompt exceeds the context window",
+    ],
+)
+def test_an_input_too_long_has_a_class_of_its_own(status, words):
+    body = json.dumps({"detail": words}).encode()
+    assert ContextOverflowError is type(error_from_response(status, {}, body))
+
+
+def test_other_statuses_are_not_about_the_input():
+    body = b'{"detail": "too many tokens per minute"}'
+    assert RateLimitError is type(error_from_response(429, {}, body))
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"error": True, "message": "No"},
+        {"error": {"message": "No"}},
+        {"error": "No"},
+        {"error": {"message": "No"}, "choices": [{}]},
+        {"error": "No", "choices": []},
+        {"detail": "No"},
+        {"detail": [{"msg": "No"}]},
+        {"message": "No"},
+    ],
+)
+def test_an_error_is_known_by_its_fields(payload):
+    assert says_error(payload)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {},
+        {"choices": []},
+        {"choices": [{}], "error": None},
+        {"choices": [{}], "detail": "x", "message": "y"},
+        {"choices": [], "detail": "x"},
+        {"usage": {}, "detail": "x"},
+        {"flagged": False, "detail": "x"},
+        {"error": False},
+        {"error": ""},
+        {"detail": None},
+        {"type": "ping"},
+        [],
+        None,
+        "error",
+        7,
+    ],
+)
+def test_what_is_no_error_is_not_taken_for_one(payload):
+    assert not says_error(payload)
+
+
+@pytest.mark.parametrize(
+    ("payload", "kind", "status"),
+    [
+        ({"error": "No"}, StreamError, None),
+        ({"error": {"message": "No", "code": 503}}, InternalServerError, 503),
+        ({"error": {"message": "No", "status": 429}}, RateLimitError, 429),
+        ({"error": True, "message": "No", "status_code": 401}, AuthenticationError, 401),
+        ({"error": {"message": "No", "code": "overloaded"}}, StreamError, None),
+        ({"error": {"message": "No", "code": 7}}, StreamError, None),
+        ({"error": {"message": "No", "code": True}}, StreamError, None),
+        ({"error": {"message": "context length", "code": 400}}, ContextOverflowError, 400),
+        ({"error": ["No"], "code": 500}, InternalServerError, 500),
+    ],
+)
+def test_an_error_with_a_status_inside_is_of_that_class(payload, kind, status):
+    error = error_from_event(payload)
+    assert kind is type(error)
+    assert status == error.status_code
+    assert payload == error.body
+
+
+def test_an_error_without_words_says_so():
+    assert (
+        "The service reported an error: no reason given." == error_from_event({"error": 1}).message
+    )
+
+
+def test_an_error_does_not_end_in_two_full_stops():
+    assert "The service reported an error: No." == error_from_event({"error": "No."}).message
+
+
+def test_a_wrong_content_type_is_named_with_the_start_of_the_body():
+    error = error_from_wrong_type(
+        "text/event-stream", {"content-type": "text/html", "x-request-id": "r"}, b"<html>Sign in"
+    )
+    assert ResponseError is type(error)
+    assert "text/html where text/event-stream" in error.message
+    assert "<html>Sign in" in error.message
+    assert ("r", "<html>Sign in") == (error.request_id, error.body)
+
+
+def test_a_wrong_content_type_that_reports_an_error_is_that_error():
+    error = error_from_wrong_type("text/event-stream", {}, b'{"error": "No"}')
+    assert StreamError is type(error)
+
+
+def test_a_missing_content_type_is_called_that():
+    assert "no content type" in error_from_wrong_type("application/json", {}, b"").message
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b"", ""),
+        (b"  a\r\n\tb  ", "a b"),
+        (b"x" * 300, "x" * 300),
+        (b"x" * 301, "x" * 300 + "..."),
+        (b"x" * 10_000_000, "x" * 300 + "..."),
+    ],
+    ids=["empty", "spaces", "short", "long", "huge"],
+)
+def test_an_excerpt_is_one_short_line(body, expected):
+    assert expected == excerpt(body)
+
+
+def test_what_the_service_says_in_lines_is_one_line_in_a_message():
+    body = b'{"error": "One.\\n  Two."}'
+    assert "The service answered 400. One. Two." in error_from_response(400, {}, body).message
+    wrong = error_from_wrong_type("application/json", {}, body)
+    assert "The service reported an error: One. Two." == wrong.message
+    assert {"error": "One.\n  Two."} == wrong.body
+
+
+@given(
+    st.integers(min_value=100, max_value=999),
+    st.dictionaries(
+        st.sampled_from(["x-request-id", "retry-after", "retry-after-ms", "x-should-retry"]),
+        st.text(max_size=10),
+    ),
+    st.binary(max_size=40)
+    | st.recursive(
+        st.none() | st.booleans() | st.floats() | st.text(max_size=5),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(["error", "detail", "message", "msg", "loc", "code"]),
+                inner,
+                max_size=4,
+            )
+        ),
+        max_leaves=10,
+    ).map(lambda value: json.dumps(value).encode()),
+)
+def test_any_answer_that_is_none_is_an_api_error_with_words(status, headers, body):
+    error = error_from_response(status, headers, body)
+    assert isinstance(error, APIError)
+    assert error.message
+    assert "\n" not in error_from_wrong_type("application/json", {}, body).message

@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from grayswan_core.decoding.tool_calls import (
+    CallSoFar,
+    ToolCallAssembler,
+    arguments_so_far,
+    parse_arguments,
+    past_call,
+)
+from grayswan_core.wire import (
+    FunctionCall,
+    ResponseFunctionCall,
+    ResponseToolCall,
+    ToolCall,
+)
+
+
+def assemble(*deltas):
+    assembler = ToolCallAssembler()
+    for delta in deltas:
+        assembler.add(delta)
+    return assembler.calls()
+
+
+def call(call_id, name, arguments):
+    return CallSoFar(call_id, name, arguments)
+
+
+def deltas_of(index, whole, cuts):
+    """A call as a service sends it: id and name first, then its arguments in pieces."""
+    text = whole.arguments
+    ends = sorted(place % (len(text) + 1) for place in cuts)
+    pieces = [text[a:b] for a, b in zip([0, *ends], [*ends, len(text)], strict=True)]
+    first = {
+        "index": index,
+        "id": whole.id,
+        "type": "function",
+        "function": {"name": whole.name, "arguments": pieces[0]},
+    }
+    return [first, *({"index": index, "function": {"arguments": piece}} for piece in pieces[1:])]
+
+
+@given(st.data())
+def test_calls_come_out_whole_however_their_deltas_are_mixed(data):
+    count = data.draw(st.integers(min_value=0, max_value=4))
+    calls = [
+        call(f"call_{index}", f"tool_{index}", data.draw(st.text(max_size=20)))
+        for index in range(count)
+    ]
+    waiting = [
+        deltas_of(index, each, data.draw(st.lists(st.integers(0, 50), max_size=4)))
+        for index, each in enumerate(calls)
+    ]
+    mixed = []
+    while any(waiting):
+        chosen = data.draw(st.sampled_from([deltas for deltas in waiting if deltas]))
+        mixed.append(chosen.pop(0))
+    assert calls == assemble(*mixed)
+
+
+def test_the_first_id_stands_and_names_may_come_in_pieces():
+    assert [call("call_1", "get_weather", "{}")] == assemble(
+        {"index": 0, "function": {"name": "get_"}},
+        {"index": 0, "id": "call_1", "function": {"name": "weather"}},
+        {"index": 0, "id": "call_1", "function": {"arguments": "{}"}},
+        {"index": 0, "id": None, "function": {"name": None, "arguments": None}},
+    )
+
+
+def test_calls_can_be_asked_for_after_every_part():
+    assembler = ToolCallAssembler()
+    for so_far, part in (("", None), ("{", "{"), ("{}", "}")):
+        assembler.add({"function": {"name": None if part else "f", "arguments": part}})
+        assert [call("", "f", so_far)] == assembler.calls()
+
+
+def test_calls_become_those_of_a_whole_answer():
+    assembler = ToolCallAssembler()
+    assembler.add({"index": 0, "id": "call_1", "function": {"name": "f", "arguments": "{}"}})
+    function = ResponseFunctionCall(name="f", arguments="{}")
+    assert [ResponseToolCall(id="call_1", function=function)] == assembler.responses()
+
+
+def test_a_call_without_arguments_has_empty_ones():
+    assert [call("call_1", "now", "")] == assemble(
+        {"index": 0, "id": "call_1", "function": {"name": "now"}}
+    )
+
+
+def test_calls_come_in_the_order_of_their_index():
+    assert ["b", "a"] == [
+        each.name
+        for each in assemble(
+            {"index": 7, "function": {"name": "a"}}, {"index": 2, "function": {"name": "b"}}
+        )
+    ]
+
+
+def test_arguments_are_kept_letter_for_letter():
+    text = '{"b" : 1.0,\n "a": "\\u00e9\u2028"}'
+    pieces = [{"index": 0, "function": {"name": "f"}}]
+    pieces += [{"index": 0, "function": {"arguments": letter}} for letter in text]
+    assert text == assemble(*pieces)[0].arguments
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("", {}), ("{}", {}), ('{"a": [1, {"b": null}]}', {"a": [1, {"b": None}]})],
+)
+def test_whole_arguments_are_read(text, expected):
+    assert expected == parse_arguments(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[]", "null", "1", '"a"', '{"a": 1', "{'a': 1}", "nonsense", "[" * 100_000, '{"a":' * 100_000],
+    ids=lambda text: text[:10],
+)
+def test_arguments_that_are_no_json_object_are_a_value_error(text):
+    with pytest.raises(ValueError):  # noqa: PT011 - the words are the JSON parser's
+        parse_arguments(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", {}),
+        ("{", {}),
+        ('{"city"', {}),
+        ('{"city": "Col', {"city": "Col"}),
+        ('{"city": "Columbus", "days": 3', {"city": "Columbus", "days": 3}),
+        ('{"city": "Columbus", "days": ', {"city": "Columbus"}),
+        ('{"city": "Columbus", "days": 3}', {"city": "Columbus", "days": 3}),
+        ("[1", {}),
+        ("nonsense", {}),
+    ],
+)
+def test_of_arguments_still_arriving_what_is_there_is_read(text, expected):
+    assert expected == arguments_so_far(text)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ('{"a":  1}', '{"a":  1}'),
+        ("not JSON", "not JSON"),
+        ({"a": "é"}, '{"a": "é"}'),
+        ({}, "{}"),
+        (None, "{}"),
+    ],
+)
+def test_a_past_call_is_sent_with_its_arguments_as_text(arguments, expected):
+    function = FunctionCall(name="f", arguments=expected)
+    assert ToolCall(id="call_1", function=function) == past_call("call_1", "f", arguments)
+
+
+def test_a_past_call_may_lack_its_id_and_its_name():
+    sent = past_call(None, None, None)
+    assert ("", "") == (sent.id, sent.function.name)
+    assert {} == json.loads(sent.function.arguments)

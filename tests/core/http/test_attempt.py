@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import pytest
+
+from grayswan_core.http.attempt import Attempt, Call
+from grayswan_core.decoding.chunk_stream import ChunkStream
+from grayswan_core.http.deadline import Deadline
+from grayswan_core.errors import APIConnectionError, APITimeoutError, ResponseError, StreamError
+from grayswan_core.limits import Timeout
+from grayswan_core.decoding.json_body import WholeBody
+from grayswan_core.wire import ChatResponse
+
+A = b'data: {"choices": [{"index": 0, "delta": {"content": "a"}}]}\n\n'
+END = b'data: {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}\n\n'
+DONE = b"data: [DONE]\n\n"
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def begin(clock):
+    def start(new_reader=ChunkStream, *, may_linger=True, size=10_000, **timeout):
+        streams = new_reader is not plain
+        call = Call("/", b"the prompt", "text/event-stream", streams, new_reader)
+        attempt = Attempt(call, Deadline(Timeout(**timeout), clock), size)
+        attempt.begin(200, {"x-request-id": "req-1"}, may_linger=may_linger)
+        return attempt
+
+    return start
+
+
+def plain():
+    return WholeBody(ChatResponse)
+
+
+def test_pieces_become_chunks_and_the_end_is_the_end(begin):
+    attempt = begin()
+    assert 1 == len(list(attempt.feed(A)))
+    assert not attempt.over
+    assert 1 == len(list(attempt.feed(END)))
+    assert () == attempt.close()
+
+
+def test_what_has_come_is_handed_out_and_then_it_is_late(begin, clock):
+    attempt = begin(total=10)
+    clock.now = 11
+    chunks = attempt.feed(A)
+    assert "a" == next(chunks)["choices"][0]["delta"].get("content")
+    with pytest.raises(APITimeoutError, match="total"):
+        next(chunks)
+
+
+def test_pieces_that_make_no_chunk_do_not_count(begin, clock):
+    attempt = begin(between_chunks=10)
+    for now in (4, 8):
+        clock.now = now
+        assert [] == list(attempt.feed(b": alive\n\n"))
+    clock.now = 12
+    with pytest.raises(APITimeoutError, match="between_chunks"):
+        list(attempt.feed(b": alive\n\n"))
+
+
+def test_a_whole_answer_has_no_chunks_to_wait_for(begin, clock):
+    attempt = begin(plain, between_chunks=10)
+    clock.now = 100
+    assert [] == list(attempt.feed(b" "))
+
+
+def test_a_body_past_the_limit_is_an_error_before_it_is_whole(begin):
+    attempt = begin(plain, size=10)
+    list(attempt.feed(b"12345"))
+    list(attempt.feed(b"12345"))
+    with pytest.raises(ResponseError, match=r"larger than 10 bytes \(limit `max_response_size`\)"):
+        list(attempt.feed(b"1"))
+
+
+def test_the_end_of_a_body_is_waited_for_where_that_can_be_short(begin, clock):
+    attempt = begin()
+    list(attempt.feed(A + END + DONE))
+    assert not attempt.over
+    clock.now = 1
+    with pytest.raises(APITimeoutError) as caught:
+        list(attempt.feed(b": more\n"))
+    assert attempt.came_too_late(caught.value)
+    elsewhere = begin(may_linger=False)
+    list(elsewhere.feed(A + END + DONE))
+    assert elsewhere.over
+
+
+def test_it_is_not_waited_for_where_the_answer_is_none_or_was_cut_by_us(begin):
+    empty = begin()
+    list(empty.feed(DONE))
+    assert empty.over
+    cut = begin(lambda: ChunkStream(stop=("a",)))
+    list(cut.feed(A))
+    assert cut.over
+
+
+def test_an_error_is_told_what_is_known_of_the_answer(begin):
+    attempt = begin()
+    assert attempt.judge(ResponseError("x"))
+    list(attempt.feed(A))
+    error = APIConnectionError("x")
+    assert not attempt.came_too_late(error)
+    assert not attempt.judge(error)
+    assert ("a", 200, "req-1") == (error.partial_text, error.status_code, error.request_id)
+    known = StreamError("x", status_code=503, request_id="req-2")
+    attempt.judge(known)
+    assert (503, "req-2") == (known.status_code, known.request_id)
+
+
+def test_a_call_does_not_show_its_prompt(begin):
+    assert "prompt" not in repr(begin()._call)
+
+
+def test_no_try_begins_when_the_time_is_up(clock):
+    deadline = Deadline(Timeout(total=1), clock)
+    clock.now = 1
+    with pytest.raises(APITimeoutError, match="total"):
+        Attempt(Call("/", b"", "", True, ChunkStream), deadline, 10)
