@@ -28,10 +28,10 @@ except ImportError:
 
 with atheris.instrument_imports(include=["grayswan_core"]):
     from grayswan_core.decoding.chunk_stream import ChunkStream
-    from grayswan_core.http.decompress import Unpacker
-    from grayswan_core.errors import APIError
+    from grayswan_core.decoding.json_body import JSONBody
     from grayswan_core.decoding.sse import EventDecoder, EventTooLargeError
-    from grayswan_core.decoding.json_body import WholeBody
+    from grayswan_core.errors import APIError
+    from grayswan_core.http.decompress import Unpacker
     from grayswan_core.wire import ChatResponse, ModerationResponse
 
 MAX_EVENT_SIZE = 4096
@@ -88,7 +88,7 @@ def check(raw: bytes) -> None:
     else:
         answer_of(streams[1], cut)
     for kind in (ChatResponse, ModerationResponse):
-        assert answer_of(WholeBody(kind), [body]) == answer_of(WholeBody(kind), cut)  # noqa: S101
+        assert answer_of(JSONBody(kind), [body]) == answer_of(JSONBody(kind), cut)  # noqa: S101
     unpack(cut)
 
 

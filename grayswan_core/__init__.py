@@ -13,9 +13,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from grayswan_core.decoding.accumulate import Accumulator
-from grayswan_core.completion.completion import Ask, aask, aask_stream, ask, ask_stream
+from grayswan_core._package import lazy_attributes
+from grayswan_core.completion.completion import acomplete, astream, complete, stream
 from grayswan_core.config import ClientConfig, Limits, Timeout
+from grayswan_core.decoding.accumulate import Accumulator
 from grayswan_core.errors import (
     APIConnectionError,
     APIError,
@@ -41,8 +42,8 @@ from grayswan_core.errors import (
     UnprocessableEntityError,
     UnsupportedContentError,
 )
-from grayswan_core.later import names_for_later
 from grayswan_core.http.retry import RetryPolicy
+from grayswan_core.request.build import CompletionCall
 from grayswan_core.request.roles import Turn, assign_roles
 from grayswan_core.settings import ModelSettings
 from grayswan_core.wire import (
@@ -60,7 +61,7 @@ from grayswan_core.wire import (
 if TYPE_CHECKING:
     from grayswan_core.client import CygnetClient
 else:  # the client brings httpx, which costs 100 ms to import: only who asks for it pays
-    __getattr__ = names_for_later(__name__, {"CygnetClient": "client"})
+    __getattr__ = lazy_attributes(__name__, {"CygnetClient": "client"})
 
 __all__ = [
     "APIConnectionError",
@@ -68,13 +69,13 @@ __all__ = [
     "APIStatusError",
     "APITimeoutError",
     "Accumulator",
-    "Ask",
     "AuthenticationError",
     "BadRequestError",
     "ChatRequest",
     "ChatResponse",
     "Chunk",
     "ClientConfig",
+    "CompletionCall",
     "ConfigurationError",
     "ConflictError",
     "ContentFilterError",
@@ -104,11 +105,11 @@ __all__ = [
     "UnprocessableEntityError",
     "UnsupportedContentError",
     "Usage",
-    "aask",
-    "aask_stream",
-    "ask",
-    "ask_stream",
+    "acomplete",
     "assign_roles",
+    "astream",
+    "complete",
+    "stream",
 ]
 
 

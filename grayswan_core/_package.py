@@ -1,16 +1,29 @@
-"""Names of a package that are imported when they are first asked for (PEP 562)."""
+"""The package's name and version, and lazy attribute imports (PEP 562)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-__all__ = ["names_for_later"]
+__all__ = ["DISTRIBUTION", "installed_version", "lazy_attributes"]
+
+DISTRIBUTION = "grayswan-integrations"
 
 
-def names_for_later(package: str, modules: Mapping[str, str]) -> Callable[[str], Any]:
-    """A package's `__getattr__`: it imports the module that has the name.
+@cache
+def installed_version() -> str | None:
+    """The version, or None for a checkout that is on the path without being installed."""
+    try:
+        return version(DISTRIBUTION)
+    except PackageNotFoundError:
+        return None
+
+
+def lazy_attributes(package: str, modules: Mapping[str, str]) -> Callable[[str], Any]:
+    """A package's `__getattr__` that imports a name's module when the name is first read.
 
     Args:
         package: The package's name.

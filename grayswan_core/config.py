@@ -14,8 +14,8 @@ from pydantic import SecretStr
 from typing_extensions import Self
 
 from grayswan_core.errors import APIError, ConfigurationError
-from grayswan_core.limits import DEFAULT_LIMITS, DEFAULT_TIMEOUT, Limits, Timeout
 from grayswan_core.http.retry import RetryPolicy
+from grayswan_core.limits import DEFAULT_LIMITS, DEFAULT_TIMEOUT, Limits, Timeout
 from grayswan_core.wire import DEFAULT_BASE_URL, DEFAULT_CHAT_PATH
 
 __all__ = [

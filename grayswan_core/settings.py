@@ -17,9 +17,6 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
 from typing_extensions import Self
 
-from grayswan_core.request.hints import advice_on
-from grayswan_core.completion.completion import Ask
-from grayswan_core.request.build import SAMPLING_FIELDS, build_ask
 from grayswan_core.config import (
     DEFAULT_LIMITS,
     DEFAULT_MAX_RETRIES,
@@ -30,9 +27,11 @@ from grayswan_core.config import (
     resolve_api_key,
     resolve_base_url,
 )
-from grayswan_core.errors import InvalidRequestError
-from grayswan_core.request.roles import ToolResultRole, Turn, assign_roles
 from grayswan_core.decoding.stop import normalize_stop
+from grayswan_core.errors import InvalidRequestError
+from grayswan_core.request.build import SAMPLING_FIELDS, CompletionCall, build_call
+from grayswan_core.request.hints import advice_on
+from grayswan_core.request.roles import ToolResultRole, Turn, assign_roles
 from grayswan_core.wire import DEFAULT_CHAT_PATH, DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -223,7 +222,7 @@ class ModelSettings(BaseModel):
 
     def _ask(
         self, turns: Sequence[Turn], arguments: Mapping[str, Any], *, stream: bool = False
-    ) -> Ask:
+    ) -> CompletionCall:
         """What one call asks: the settings, and the call's arguments, which win.
 
         Raises:
@@ -231,7 +230,7 @@ class ModelSettings(BaseModel):
         """
         messages = assign_roles(turns, tool_result_role=self.tool_result_role)
         settings = {name: getattr(self, name) for name in (*SAMPLING_FIELDS, "stop")}
-        what = build_ask(messages, settings, arguments)
+        what = build_call(messages, settings, arguments)
         if stream and what.request.n is not None and what.request.n > 1:
             raise InvalidRequestError(
                 f"A stream holds one answer, and n={what.request.n} asks for several. Ask for"

@@ -12,7 +12,7 @@ except ImportError as error:
         ' pip install "grayswan-integrations[langchain]"'
     ) from error
 
-from grayswan_core.later import names_for_later
+from grayswan_core._package import lazy_attributes
 from langchain_grayswan.chat_models import ChatGraySwan
 from langchain_grayswan.messages import DataMessage
 
@@ -21,23 +21,23 @@ if TYPE_CHECKING:
     from langchain_grayswan.untrusted import (
         MarkDocuments,
         UntrustedRetriever,
-        mark,
         mark_documents,
-        plain,
+        mark_untrusted,
+        strip_marks,
         untrusted_loader,
         untrusted_retriever,
         untrusted_tool,
     )
 else:  # prompts and retrievers take longer to import than all the rest
-    __getattr__ = names_for_later(
+    __getattr__ = lazy_attributes(
         __name__,
         {
             "DataMessagePromptTemplate": "prompts",
             "MarkDocuments": "untrusted",
             "UntrustedRetriever": "untrusted",
-            "mark": "untrusted",
+            "mark_untrusted": "untrusted",
             "mark_documents": "untrusted",
-            "plain": "untrusted",
+            "strip_marks": "untrusted",
             "untrusted_loader": "untrusted",
             "untrusted_retriever": "untrusted",
             "untrusted_tool": "untrusted",
@@ -50,9 +50,9 @@ __all__ = [
     "DataMessagePromptTemplate",
     "MarkDocuments",
     "UntrustedRetriever",
-    "mark",
     "mark_documents",
-    "plain",
+    "mark_untrusted",
+    "strip_marks",
     "untrusted_loader",
     "untrusted_retriever",
     "untrusted_tool",

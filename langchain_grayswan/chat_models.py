@@ -21,24 +21,24 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from typing_extensions import Self
 
 from grayswan_core import (
-    Ask,
+    CompletionCall,
     Limits,
     ModelSettings,
     Timeout,
-    aask,
-    aask_stream,
-    ask,
-    ask_stream,
+    acomplete,
+    astream,
+    complete,
+    stream,
 )
-from grayswan_core.request.build import SAMPLING_FIELDS
-from grayswan_core.distribution import DISTRIBUTION, installed_version
+from grayswan_core._package import DISTRIBUTION, installed_version
 from grayswan_core.decoding.stop import normalize_stop
+from grayswan_core.request.build import SAMPLING_FIELDS
 from grayswan_core.request.tool_choice import resolve_tool_choice
-from langchain_grayswan.answers import ChunkReader, result_from_response
 from langchain_grayswan.errors import langchain_errors
 from langchain_grayswan.messages import turns_from_messages
 from langchain_grayswan.profile import profile
 from langchain_grayswan.refusals import PROVIDER
+from langchain_grayswan.responses import ChunkReader, result_from_response
 from langchain_grayswan.structured import output_parser, with_raw
 from langchain_grayswan.tools import ToolLike, wire_tool, wire_tools
 
@@ -226,7 +226,7 @@ class ChatGraySwan(ModelSettings, BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         with langchain_errors():
-            return result_from_response(ask(self.client, self._asked(messages, stop, kwargs)))
+            return result_from_response(complete(self.client, self._asked(messages, stop, kwargs)))
 
     async def _agenerate(
         self,
@@ -236,7 +236,7 @@ class ChatGraySwan(ModelSettings, BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         with langchain_errors():
-            response = await aask(self.client, self._asked(messages, stop, kwargs))
+            response = await acomplete(self.client, self._asked(messages, stop, kwargs))
             return result_from_response(response)
 
     # `stream()` calls the token callbacks itself and passes no run manager; the bridge of
@@ -252,7 +252,7 @@ class ChatGraySwan(ModelSettings, BaseChatModel):
         reader = ChunkReader()
         with langchain_errors():
             what = self._asked(messages, stop, kwargs, stream=True)
-            with closing(ask_stream(self.client, what)) as chunks:
+            with closing(stream(self.client, what)) as chunks:
                 for chunk in chunks:
                     generation = reader.read(chunk)
                     if run_manager is not None:
@@ -269,7 +269,7 @@ class ChatGraySwan(ModelSettings, BaseChatModel):
         reader = ChunkReader()
         with langchain_errors():
             what = self._asked(messages, stop, kwargs, stream=True)
-            async with aclosing(aask_stream(self.client, what)) as chunks:
+            async with aclosing(astream(self.client, what)) as chunks:
                 async for chunk in chunks:
                     generation = reader.read(chunk)
                     if run_manager is not None:
@@ -283,7 +283,7 @@ class ChatGraySwan(ModelSettings, BaseChatModel):
         arguments: dict[str, Any],
         *,
         stream: bool = False,
-    ) -> Ask:
+    ) -> CompletionCall:
         # LangChain says `stream=True` to its own hooks; which hook is called says it already.
         given = {name: value for name, value in arguments.items() if name != "stream"}
         if given.get("tools"):

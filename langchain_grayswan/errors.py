@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from langchain_core import exceptions as langchain
 
 from grayswan_core import errors as core
-from langchain_grayswan.answers import message_from_choice
+from langchain_grayswan.responses import message_from_choice
 
 if TYPE_CHECKING:
     ModelRefusalError = langchain.ModelError

@@ -18,8 +18,8 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from langchain_core.utils.json import parse_partial_json
 
 from grayswan_core import ToolCallArgumentsError, Usage
-from grayswan_core.prototype import Prototype
 from grayswan_core.decoding.tool_calls import ToolCallAssembler, parse_arguments
+from grayswan_core.prototype import Prototype
 from grayswan_core.wire import (
     ChatResponse,
     Choice,

@@ -22,9 +22,9 @@ from langchain_core.outputs import ChatGeneration, Generation
 from langchain_core.runnables import Runnable, RunnableLambda, RunnableMap, RunnablePassthrough
 from langchain_core.utils.pydantic import is_basemodel_subclass
 
-from langchain_grayswan.answers import message_from_choice
 from langchain_grayswan.errors import ModelRefusalError, ToolCallArgumentsError
 from langchain_grayswan.refusals import refusal_in
+from langchain_grayswan.responses import message_from_choice
 
 __all__ = ["output_parser", "with_raw"]
 

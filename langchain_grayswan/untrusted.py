@@ -24,14 +24,14 @@ from langchain_core.runnables import Runnable, RunnableConfig, RunnableSerializa
 from langchain_core.tools import BaseTool
 from langchain_core.tools import tool as make_tool
 
-from grayswan_core.untrusted.spans import mark, mark_all, plain
+from grayswan_core.untrusted.spans import mark_all, mark_untrusted, strip_marks
 
 __all__ = [
     "MarkDocuments",
     "UntrustedRetriever",
-    "mark",
     "mark_documents",
-    "plain",
+    "mark_untrusted",
+    "strip_marks",
     "untrusted_loader",
     "untrusted_retriever",
     "untrusted_tool",
@@ -54,7 +54,7 @@ def mark_documents(documents: Iterable[Document], *, metadata: bool = True) -> l
 
 
 def _marked_document(document: Document, *, metadata: bool = True) -> Document:
-    update: dict[str, Any] = {"page_content": mark(document.page_content)}
+    update: dict[str, Any] = {"page_content": mark_untrusted(document.page_content)}
     if metadata:
         update["metadata"] = {key: mark_all(value) for key, value in document.metadata.items()}
     return document.model_copy(update=update)
@@ -207,14 +207,14 @@ def _marked_result(result: Any) -> Any:
 
 def _marked_content(content: str | list[str | dict[Any, Any]]) -> str | list[str | dict[Any, Any]]:
     if isinstance(content, str):
-        return mark(content)
+        return mark_untrusted(content)
     return [_marked_block(block) for block in content]
 
 
 def _marked_block(block: str | dict[Any, Any]) -> str | dict[Any, Any]:
     if isinstance(block, str):
-        return mark(block)
-    return {**block, "text": mark(str(block["text"]))} if "text" in block else block
+        return mark_untrusted(block)
+    return {**block, "text": mark_untrusted(str(block["text"]))} if "text" in block else block
 
 
 def _marked_update(update: Any) -> Any:

@@ -14,42 +14,42 @@ except ImportError as error:
 
 from wrapt import when_imported
 
-from grayswan_core.later import names_for_later
+from grayswan_core._package import lazy_attributes
 from llama_index_grayswan.llm import GraySwan
 from llama_index_grayswan.messages import data_message
 
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from llama_index_grayswan.securing import secure
+    from llama_index_grayswan.security import secure
     from llama_index_grayswan.untrusted import (
-        UntrustedNodes,
-        mark,
+        UntrustedNodePostprocessor,
         mark_nodes,
-        plain,
+        mark_untrusted,
+        strip_marks,
         untrusted_tool,
     )
 else:  # engines and agents take far longer to import than all the rest
-    __getattr__ = names_for_later(
+    __getattr__ = lazy_attributes(
         __name__,
         {
-            "UntrustedNodes": "untrusted",
-            "mark": "untrusted",
+            "UntrustedNodePostprocessor": "untrusted",
+            "mark_untrusted": "untrusted",
             "mark_nodes": "untrusted",
-            "plain": "untrusted",
-            "secure": "securing",
+            "strip_marks": "untrusted",
+            "secure": "security",
             "untrusted_tool": "untrusted",
         },
     )
 
 __all__ = [
     "GraySwan",
-    "UntrustedNodes",
+    "UntrustedNodePostprocessor",
     "data_message",
-    "mark",
     "mark_nodes",
-    "plain",
+    "mark_untrusted",
     "secure",
+    "strip_marks",
     "untrusted_tool",
 ]
 

@@ -32,7 +32,7 @@ from llama_index.core.prompts import PromptTemplate
 from llama_index.core.types import Model, PydanticProgramMode
 from pydantic import ConfigDict, Field
 
-from grayswan_core import Ask, ModelSettings, aask, aask_stream, ask, ask_stream
+from grayswan_core import CompletionCall, ModelSettings, acomplete, astream, complete, stream
 from llama_index_grayswan.messages import turns_from_messages
 from llama_index_grayswan.responses import ChunkReader, response_from_cygnet
 from llama_index_grayswan.structured import astream_objects, stream_objects
@@ -156,11 +156,11 @@ class GraySwan(ModelSettings, FunctionCallingLLM):
 
     def _chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
         what, names = self._asked(messages, kwargs)
-        return response_from_cygnet(ask(self.client, what), names)
+        return response_from_cygnet(complete(self.client, what), names)
 
     async def _achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
         what, names = self._asked(messages, kwargs)
-        return response_from_cygnet(await aask(self.client, what), names)
+        return response_from_cygnet(await acomplete(self.client, what), names)
 
     # The hooks below return generators instead of being some: LlamaIndex's callbacks watch only
     # what is one, and what cannot be sent is refused at the call, not at the first `next`.
@@ -170,7 +170,7 @@ class GraySwan(ModelSettings, FunctionCallingLLM):
 
         def responses() -> ChatResponseGen:
             reader = ChunkReader(names)
-            with closing(ask_stream(self.client, what)) as chunks:
+            with closing(stream(self.client, what)) as chunks:
                 for chunk in chunks:
                     yield reader.read(chunk)
 
@@ -183,7 +183,7 @@ class GraySwan(ModelSettings, FunctionCallingLLM):
 
         async def responses() -> ChatResponseAsyncGen:
             reader = ChunkReader(names)
-            async with aclosing(aask_stream(self.client, what)) as chunks:
+            async with aclosing(astream(self.client, what)) as chunks:
                 async for chunk in chunks:
                     yield reader.read(chunk)
 
@@ -191,7 +191,7 @@ class GraySwan(ModelSettings, FunctionCallingLLM):
 
     def _asked(
         self, messages: Sequence[ChatMessage], arguments: dict[str, Any], *, stream: bool = False
-    ) -> tuple[Ask, dict[str, str]]:
+    ) -> tuple[CompletionCall, dict[str, str]]:
         """What is asked, and the own names of tools that are offered under another one."""
         given = {name: value for name, value in arguments.items() if name != _TOOL_NAMES}
         if all(map(_means_another_service, given.get("extra_headers") or ())):

@@ -15,8 +15,8 @@ from llama_index.core.base.llms.types import (
 
 from grayswan_core import ChatResponse as CygnetResponse
 from grayswan_core import Chunk
-from grayswan_core.prototype import Prototype
 from grayswan_core.decoding.tool_calls import CallSoFar, ToolCallAssembler
+from grayswan_core.prototype import Prototype
 from grayswan_core.wire import REFUSALS, ResponseMessage, UsageDelta
 
 __all__ = ["ChunkReader", "response_from_cygnet"]

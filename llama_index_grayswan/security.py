@@ -44,7 +44,7 @@ from llama_index.core.response_synthesizers import BaseSynthesizer
 from llama_index.core.tools import BaseTool, QueryEngineTool
 
 from grayswan_core import ConfigurationError
-from grayswan_core.untrusted.spans import mark, mark_all
+from grayswan_core.untrusted.spans import mark_all, mark_untrusted
 from llama_index_grayswan.untrusted import untrusted_tool
 
 __all__ = ["secure"]
@@ -83,8 +83,8 @@ def secure(target: _T) -> _T:
 def _secure(target: Any) -> None:
     raise ConfigurationError(
         f"secure() does not know how a {type(target).__name__} uses what it retrieves. Give it"
-        " nodes that are marked (UntrustedNodes), tools that are (untrusted_tool), or a response"
-        " synthesizer that is secured."
+        " nodes that are marked (UntrustedNodePostprocessor), tools that are (untrusted_tool),"
+        " or a response synthesizer that is secured."
     )
 
 
@@ -221,7 +221,7 @@ class _MarkedHistory:
 
     def __call__(self, chat_history: Sequence[ChatMessage], *args: Any, **kwargs: Any) -> Any:
         marked = [
-            ChatMessage(mark(message.content or ""), role=message.role)
+            ChatMessage(mark_untrusted(message.content or ""), role=message.role)
             if message.role == MessageRole.ASSISTANT
             else message
             for message in chat_history

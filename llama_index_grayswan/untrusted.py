@@ -18,16 +18,22 @@ from llama_index.core.schema import BaseNode, MetadataMode, NodeWithScore, Query
 from llama_index.core.tools import AsyncBaseTool, BaseTool, FunctionTool, ToolOutput
 from pydantic import Field
 
-from grayswan_core.untrusted.spans import mark, mark_all, plain
+from grayswan_core.untrusted.spans import mark_all, mark_untrusted, strip_marks
 
-__all__ = ["UntrustedNodes", "mark", "mark_nodes", "plain", "untrusted_tool"]
+__all__ = [
+    "UntrustedNodePostprocessor",
+    "mark_nodes",
+    "mark_untrusted",
+    "strip_marks",
+    "untrusted_tool",
+]
 
 
-class UntrustedNodes(BaseNodePostprocessor):
+class UntrustedNodePostprocessor(BaseNodePostprocessor):
     """Marks the nodes of a retriever as untrusted. Let it be the last postprocessor.
 
     ```python
-    engine = index.as_query_engine(node_postprocessors=[UntrustedNodes()])
+    engine = index.as_query_engine(node_postprocessors=[UntrustedNodePostprocessor()])
     ```
     """
 
@@ -38,7 +44,7 @@ class UntrustedNodes(BaseNodePostprocessor):
     @classmethod
     def class_name(cls) -> str:
         """The name LlamaIndex's serialization knows the class by."""
-        return "UntrustedNodes"
+        return "UntrustedNodePostprocessor"
 
     def _postprocess_nodes(
         self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
@@ -71,7 +77,7 @@ def _marked_node(node: BaseNode, *, metadata: bool) -> BaseNode:
         update["text_template"] = "{content}"
     marked = node.model_copy(update=update)
     if text.strip():
-        marked.set_content(mark(text))
+        marked.set_content(mark_untrusted(text))
     return marked
 
 
@@ -127,7 +133,7 @@ def _marking_class(kind: type[BaseTool], tool_class: type[BaseTool]) -> type[Bas
 
 def _marked_output(output: ToolOutput) -> ToolOutput:
     blocks = [
-        TextBlock(text=mark(block.text)) if isinstance(block, TextBlock) else block
+        TextBlock(text=mark_untrusted(block.text)) if isinstance(block, TextBlock) else block
         for block in output.blocks
     ]
     return output.model_copy(update={"blocks": blocks})
@@ -140,7 +146,7 @@ _WORKFLOWS = ("workflows", "llama_index.core.workflow")
 def _failure(tool: BaseTool, error: Exception, given: dict[str, Any]) -> ToolOutput:
     if type(error).__module__.startswith(_WORKFLOWS):
         raise error
-    said = mark(str(error) or type(error).__name__)
+    said = mark_untrusted(str(error) or type(error).__name__)
     return ToolOutput(
         content=said,
         tool_name=tool.metadata.get_name(),

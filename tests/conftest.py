@@ -8,6 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
+pytest.register_assert_rewrite("conformance")
+
 
 @pytest.fixture(autouse=True)
 def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ from benchmarks.leakage.metrics import PROBE, Request, measure
 from benchmarks.leakage.payloads import own_documents
 from benchmarks.leakage.recorder import Recorder
 from benchmarks.leakage.report import table
-from grayswan_core.untrusted.spans import mark, split
+from grayswan_core.untrusted.spans import mark_untrusted, split
 
 # LlamaIndex writes streamed answers to its history in threads that outlive the call.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -116,7 +116,7 @@ def test_the_measure_sees_what_is_lost():
 
 
 def test_the_measure_sees_marks():
-    assert figures_of(("data", mark(DOCUMENT))).residue > 0
+    assert figures_of(("data", mark_untrusted(DOCUMENT))).residue > 0
     assert 1 == figures_of(("user", "a \u2634 b")).residue
     own = f"{DOCUMENT} The sign \u2634 is the wind."
     assert 0 == figures_of(("data", own), documents=[own]).residue
@@ -149,7 +149,7 @@ def pieces_of(text):
 @pytest.mark.parametrize("number", range(len(own_documents())))
 def test_what_a_splitter_cuts_leaks_no_shingle(number):
     document = own_documents()[number]
-    for piece in pieces_of(mark(document)):
+    for piece in pieces_of(mark_untrusted(document)):
         prompt = f"Answer from this.\n\n{piece}\n\nWhat is it about? Answer briefly."
         parts = [("data" if each.untrusted else "user", each.text) for each in split(prompt)]
         figures = figures_of(*parts, documents=[document])

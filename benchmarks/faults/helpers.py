@@ -1,8 +1,7 @@
-"""The fault tests' own helpers, loaded by path: the table is the tests', and stands there once."""
+"""The fault tests' own helpers, the table of faults is the tests'."""
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from pathlib import Path
 
@@ -24,19 +23,9 @@ __all__ = [
     "whole",
 ]
 
-_TESTS = Path(__file__).parents[2] / "tests"
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "helpers"))
 
-for _path in (
-    _TESTS / "core" / "wire_server.py",
-    *(_TESTS / "faults" / f"{name}.py" for name in ("canaries", "fault_table", "ways", "soak")),
-):
-    _spec = importlib.util.spec_from_file_location(_path.stem, _path)
-    assert _spec is not None and _spec.loader is not None  # noqa: PT018, S101 - it is a file
-    _module = importlib.util.module_from_spec(_spec)
-    sys.modules[_path.stem] = _module
-    _spec.loader.exec_module(_module)
-
-import soak  # noqa: E402 - loaded just above
-from fault_table import ANY_WAY, PLAIN, STREAM, STREAMED, WHOLE, Fault, answer  # noqa: E402
-from ways import OURS, LangChain, LlamaIndex, Outcome, outcome_of  # noqa: E402
-from wire_server import WireServer, whole  # noqa: E402
+import soak
+from fault_table import ANY_WAY, PLAIN, STREAM, STREAMED, WHOLE, Fault, answer
+from ways import OURS, LangChain, LlamaIndex, Outcome, outcome_of
+from wire_server import WireServer, whole

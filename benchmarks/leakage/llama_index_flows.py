@@ -22,7 +22,7 @@ from llama_index.core.selectors import LLMSingleSelector
 from llama_index.core.tools import FunctionTool, QueryEngineTool
 
 from benchmarks.leakage.flows import PROMPT, QUESTION, Flow, Mode, run_async
-from llama_index_grayswan import UntrustedNodes, secure, untrusted_tool
+from llama_index_grayswan import UntrustedNodePostprocessor, secure, untrusted_tool
 
 __all__ = ["FLOWS"]
 
@@ -109,7 +109,7 @@ def _transform(llm: Any, texts: Sequence[str], mode: Mode, protected: bool) -> N
 
 
 def _postprocessor(llm: Any, texts: Sequence[str], mode: Mode, protected: bool) -> None:
-    marking = [UntrustedNodes()] if protected else []
+    marking = [UntrustedNodePostprocessor()] if protected else []
     engine = _index(texts).as_query_engine(
         llm=llm,
         node_postprocessors=marking,
@@ -140,7 +140,7 @@ def _chat(chat_mode: str) -> Callable[..., None]:
 def _prompt(llm: Any, texts: Sequence[str], mode: Mode, protected: bool) -> None:
     """A prompt of one's own, filled with nodes."""
     nodes = _index(texts).as_retriever().retrieve(QUESTION)
-    nodes = UntrustedNodes().postprocess_nodes(nodes) if protected else nodes
+    nodes = UntrustedNodePostprocessor().postprocess_nodes(nodes) if protected else nodes
     context = "\n\n".join(node.get_content(metadata_mode=MetadataMode.LLM) for node in nodes)
     template = PromptTemplate(PROMPT + "\n\n{context}\n\nQuestion: {question}")
     given = {"context": context, "question": QUESTION}

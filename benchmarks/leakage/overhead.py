@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from grayswan_core.untrusted.marks import mark
+from grayswan_core.untrusted.marks import mark_untrusted
 
 __all__ = ["overhead", "samples"]
 
@@ -43,6 +43,6 @@ def overhead() -> dict[str, int]:
     encoding: Any = bpe_openai.get_encoding("o200k_base")
     added = {}
     for name, text in samples().items():
-        bare, marked = len(encoding.encode(text)), len(encoding.encode(mark(text)))
+        bare, marked = len(encoding.encode(text)), len(encoding.encode(mark_untrusted(text)))
         added[name] = round(1000 * (marked - bare) / bare)
     return added

@@ -1,4 +1,4 @@
-"""Which answers are not to be acted on, whole or in chunks. Pure.
+"""Rejects truncated tool calls and, if asked, refusals. Sans-I/O.
 
 * A tool call that was cut short is never handed out as one to make: `{"amount": 100` may have
   been going to be 100,000. Frameworks complete such JSON and would make the call.
@@ -7,12 +7,11 @@
 
 from __future__ import annotations
 
-from grayswan_core.decoding.accumulate import Accumulator
-from grayswan_core.errors import ContentFilterError, ToolCallArgumentsError
 from grayswan_core.decoding.tool_calls import parse_arguments
-from grayswan_core.wire import REFUSALS, ChatResponse, Choice, Chunk, ResponseToolCall
+from grayswan_core.errors import ContentFilterError, ToolCallArgumentsError
+from grayswan_core.wire import REFUSALS, ChatResponse, Choice, ResponseToolCall
 
-__all__ = ["AnswerCheck", "check_answer"]
+__all__ = ["check_answer"]
 
 # An answer that ended on its own has one of the other finish reasons. None is left where a
 # stream said that it was done, but not why.
@@ -41,44 +40,6 @@ def check_answer(answer: ChatResponse, *, raise_on_content_filter: bool = False)
                 " max_tokens, or ask for less. What had arrived is on this error's `partial`.",
                 partial=answer,
             )
-
-
-class AnswerCheck:
-    """`check_answer` for a stream: the chunk that would end a bad answer is not handed out.
-
-    Args:
-        parallel_tool_calls: Whether second and later calls are handed out.
-        raise_on_content_filter: Whether refusals are to be errors.
-    """
-
-    def __init__(
-        self, *, parallel_tool_calls: bool = True, raise_on_content_filter: bool = False
-    ) -> None:
-        self._parallel_tool_calls = parallel_tool_calls
-        self._raise_on_content_filter = raise_on_content_filter
-        self._answer = Accumulator()
-
-    def passed(self, chunk: Chunk) -> Chunk:
-        """The chunk, if it may be handed out. Errors are those of `check_answer`."""
-        if not self._parallel_tool_calls:
-            _drop_later_calls(chunk)
-        self._answer.add(chunk)
-        if any(choice.get("finish_reason") for choice in chunk.get("choices", ())):
-            self.close()
-        return chunk
-
-    def close(self) -> None:
-        """Judge the answer at its end. Errors are those of `check_answer`."""
-        answer = self._answer.response()
-        if answer is not None:
-            check_answer(answer, raise_on_content_filter=self._raise_on_content_filter)
-
-
-def _drop_later_calls(chunk: Chunk) -> None:
-    for choice in chunk.get("choices", ()):
-        delta = choice.get("delta", {})
-        if calls := delta.get("tool_calls"):
-            delta["tool_calls"] = [call for call in calls if call.get("index", 0) == 0]
 
 
 def _cut_call(choice: Choice) -> ResponseToolCall | None:

@@ -1,80 +1,116 @@
-"""A tool call that must come, where the service can only be asked kindly. Pure.
+"""A required tool call, where the API can only be asked for one in words. Sans-I/O.
 
-The service can be made to call one tool by name, but not "some tool of these". So the answer is
-looked at, and asked for again with a word of correction when no tool on offer was called.
+The API can require one tool by name, but not "some tool of these". So the response is looked at,
+and the request sent again with a correction when no tool on offer was called.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import cast
+from collections.abc import Iterator
 
-from grayswan_core.decoding.accumulate import Accumulator
+from grayswan_core.completion.answer_check import check_answer
 from grayswan_core.errors import ToolCallMissingError
+from grayswan_core.request.build import CompletionCall
 from grayswan_core.wire import (
     REFUSALS,
+    TOOL_CALL_CORRECTION,
     ChatRequest,
     ChatResponse,
-    Chunk,
-    ChunkChoice,
     Message,
     Usage,
-    UsageDelta,
 )
 
-__all__ = ["MAX_CORRECTIONS", "RequiredTool", "StreamGate"]
+__all__ = ["MAX_CORRECTIONS", "Rounds"]
 
 MAX_CORRECTIONS = 2
-"""How often an answer without a tool call is asked for again."""
+"""How often a response without a required tool call is asked for again."""
 
 
-class RequiredTool:
-    """Judges answers to a request that must call a tool, and makes the next request."""
+class Rounds:
+    """The requests of one call: iterate over them, and hand each its response.
 
-    def __init__(self, request: ChatRequest) -> None:
-        self.request = request
-        self._names = [tool.function.name for tool in request.tools or ()]
+    Args:
+        call: What is asked for.
+    """
+
+    response: ChatResponse
+    """The response that is final, where the rounds were handed whole ones."""
+
+    def __init__(self, call: CompletionCall) -> None:
+        self.call = call
+        self._names = [tool.function.name for tool in call.request.tools or ()]
+        self._request = call.request
         self._corrections = 0
         self._spent = Usage()
+        self._over = False
 
-    def settles(self, answer: ChatResponse) -> bool:
-        """Whether the answer stands: every choice calls a tool on offer, or is a refusal."""
-        return all(
-            choice.finish_reason in REFUSALS
-            or any(call.function.name in self._names for call in choice.message.tool_calls or ())
-            for choice in answer.choices
-        )
+    def __iter__(self) -> Iterator[ChatRequest]:
+        while not self._over:
+            yield self._request
 
-    def correct(self, answer: ChatResponse) -> None:
-        """Turn `request` into the one that asks again.
+    def take(self, response: ChatResponse) -> None:
+        """Take in the whole response to the last request.
 
         Raises:
-            ToolCallMissingError: it was asked often enough, or the answer was cut for length,
-                which asking again does not mend.
+            ToolCallMissingError: as in `correct`.
+            APIError: the response is not one to act on (`answer_check`).
         """
-        finish = answer.choices[0].finish_reason
-        if self._corrections == MAX_CORRECTIONS or finish == "length":
+        if not self.settled_by(response):
+            self.correct(response)
+            return
+        self.finish()
+        response.usage = self.total(response.usage)
+        if not self.call.parallel_tool_calls:
+            for choice in response.choices:
+                choice.message.tool_calls = (choice.message.tool_calls or [])[:1] or None
+        check_answer(response, raise_on_content_filter=self.call.raise_on_content_filter)
+        self.response = response
+
+    def settled_by(self, response: ChatResponse) -> bool:
+        """Whether no correction is needed: every choice calls a tool on offer, or refuses."""
+        return not self.call.tool_required or all(
+            choice.finish_reason in REFUSALS
+            or any(call.function.name in self._names for call in choice.message.tool_calls or ())
+            for choice in response.choices
+        )
+
+    def finish(self) -> None:
+        """Let the last request have been the last."""
+        self._over = True
+
+    def correct(self, response: ChatResponse) -> None:
+        """Make the next request, which asks again.
+
+        Raises:
+            ToolCallMissingError: the API was asked often enough, or the response was cut for
+                length, which asking again does not change.
+        """
+        choice = response.choices[0]
+        response.usage = self.total(response.usage)
+        if self._corrections == MAX_CORRECTIONS or choice.finish_reason == "length":
+            times = "once" if not self._corrections else f"{self._corrections + 1} times"
             raise ToolCallMissingError(
                 f"The model called none of the tools {self._names} although a call was required"
-                f" (asked {self._corrections + 1} times, finish reason {finish!r})."
-                " What it said instead is on this error's `partial`.",
-                partial=answer,
+                f" (asked {times}, finish reason {choice.finish_reason!r})."
+                " Its response is on this error's `partial`.",
+                partial=response,
             )
         self._corrections += 1
-        if answer.usage is not None:
-            self._spent = self.total(answer.usage)
-        said = answer.choices[0].message.content
-        correction = Message(
-            role="system",
-            content=f"Answer with a call of one of these tools, not in text: {self._names}.",
-        )
-        said_before = [Message(role="assistant", content=said)] if said else []
-        messages = [*self.request.messages, *said_before, correction]
-        self.request = self.request.model_copy(update={"messages": messages})
+        self._spent = response.usage or self._spent
+        text = choice.message.content
+        correction = TOOL_CALL_CORRECTION.format(names=self._names)
+        messages = [
+            *self._request.messages,
+            *([Message(role="assistant", content=text)] if text else []),
+            Message(role="system", content=correction),
+        ]
+        self._request = self._request.model_copy(update={"messages": messages})
 
-    def total(self, usage: Usage) -> Usage:
-        """The usage of an answer together with that of the answers not handed out."""
+    def total(self, usage: Usage | None) -> Usage | None:
+        """The usage of a response together with that of the responses before it."""
         spent = self._spent
+        if usage is None or not self._corrections:
+            return usage
         return usage.model_copy(
             update={
                 "prompt_tokens": usage.prompt_tokens + spent.prompt_tokens,
@@ -82,46 +118,3 @@ class RequiredTool:
                 "total_tokens": usage.total_tokens + spent.total_tokens,
             }
         )
-
-
-class StreamGate:
-    """Holds the chunks of one try back until it is certain that they are handed out."""
-
-    def __init__(self, required: RequiredTool) -> None:
-        self._required = required
-        self._answer = Accumulator()
-        self._held: list[Chunk] = []
-        self._open = False
-
-    def admit(self, chunk: Chunk) -> Sequence[Chunk]:
-        """The chunks that may be handed out now that this one has come."""
-        if usage := chunk.get("usage"):
-            total = self._required.total(Usage.model_validate(usage))
-            chunk["usage"] = cast("UsageDelta", total.model_dump())
-        if self._open:
-            return (chunk,)
-        self._answer.add(chunk)
-        self._held.append(chunk)
-        # Text alone settles nothing, and adding it all up for each chunk costs with its square.
-        if not any(map(_may_settle, chunk.get("choices", ()))):
-            return ()
-        answer = self._answer.response()
-        if answer is None or not self._required.settles(answer):
-            return ()
-        self._open = True
-        return self._held
-
-    def close(self) -> bool:
-        """At the try's end: whether its answer was handed out.
-
-        Raises:
-            ToolCallMissingError: it was not, and there is no other try.
-        """
-        answer = self._answer.response()
-        if not self._open and answer is not None:
-            self._required.correct(answer)
-        return self._open or answer is None
-
-
-def _may_settle(choice: ChunkChoice) -> bool:
-    return bool(choice.get("finish_reason") or choice.get("delta", {}).get("tool_calls"))

@@ -49,6 +49,10 @@ class Accumulator:
     """Adds up chunks; `response()` is the answer so far, whole or not."""
 
     def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget all chunks, as when a try begins anew."""
         self._choices: dict[int, _ChoiceParts] = {}
         self._head: Chunk | None = None
         self._usage: UsageDelta | None = None
@@ -64,11 +68,6 @@ class Accumulator:
             if parts is None:
                 parts = self._choices[index] = _ChoiceParts()
             parts.add(choice)
-
-    @property
-    def started(self) -> bool:
-        """Whether any chunk has come."""
-        return self._head is not None
 
     @property
     def has_choices(self) -> bool:

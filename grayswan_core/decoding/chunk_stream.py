@@ -7,11 +7,14 @@ one. Whatever ends the stream before is an error, and the error carries what had
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol
 
 from pydantic_core import from_json
 
 from grayswan_core.decoding.accumulate import Accumulator
 from grayswan_core.decoding.error_body import error_from_event, excerpt, says_error
+from grayswan_core.decoding.sse import Event, EventDecoder, EventTooLargeError
+from grayswan_core.decoding.stop import StopFilter
 from grayswan_core.errors import (
     APIError,
     IncompleteStreamError,
@@ -19,14 +22,25 @@ from grayswan_core.errors import (
     StreamError,
 )
 from grayswan_core.limits import DEFAULT_LIMITS
-from grayswan_core.decoding.sse import Event, EventDecoder, EventTooLargeError
-from grayswan_core.decoding.stop import StopFilter
 from grayswan_core.wire import Chunk, ChunkChoice, parse_chunk
 
-__all__ = ["ChunkStream"]
+__all__ = ["ChunkStream", "Review"]
 
 _DONE = b"[DONE]"
 _FIELDS = Chunk.__annotations__.keys()
+
+
+class Review(Protocol):
+    """Decides which chunks of a stream are handed out; it raises for a response not to act on."""
+
+    def sieve(self, chunk: Chunk) -> None:
+        """Take out of a chunk what is neither added up nor handed out."""
+
+    def admit(self, chunk: Chunk, answer: Accumulator) -> Sequence[Chunk]:
+        """The chunks that may be handed out now that this one has been added to the answer."""
+
+    def end(self, answer: Accumulator) -> None:
+        """Judge the answer at its end."""
 
 
 class ChunkStream:
@@ -37,8 +51,11 @@ class ChunkStream:
             there with finish reason `stop`.
         expected_choices: How many answers were asked for (`n`).
         max_event_size: Bytes that one event may take.
+        answer: Adds up the chunks; emptied first.
+        review: Decides which chunks are handed out; by default, all.
 
     Attributes:
+        started: Whether any chunk has been handed out.
         done: Whether nothing more is to be read, so that the connection may be closed.
         cut: Whether that is because of a stop sequence, with the service still speaking.
     """
@@ -49,19 +66,19 @@ class ChunkStream:
         stop: Sequence[str] = (),
         expected_choices: int = 1,
         max_event_size: int = DEFAULT_LIMITS.max_event_size,
+        answer: Accumulator | None = None,
+        review: Review | None = None,
     ) -> None:
         self.done = False
         self.cut = False
         self._decoder = EventDecoder(max_event_size)
-        self._answer = Accumulator()
+        self._answer = Accumulator() if answer is None else answer
+        self._answer.clear()
+        self._review = review
+        self.started = False
         self._stop = stop
         self._filters: dict[int, StopFilter] = {}
         self._expected_choices = expected_choices
-
-    @property
-    def started(self) -> bool:
-        """Whether any chunk has been handed out."""
-        return self._answer.started
 
     @property
     def finished(self) -> bool:
@@ -85,8 +102,7 @@ class ChunkStream:
                 return
             chunk = self._read(event)
             if chunk is not None:
-                self._answer.add(chunk)
-                yield chunk
+                yield from self._admitted(chunk)
         if too_large is not None and not self.done:
             raise self.failed(ResponseError(str(too_large))) from too_large
 
@@ -95,8 +111,11 @@ class ChunkStream:
 
         Raises:
             IncompleteStreamError: it ended before the answer did.
+            APIError: the review found that the answer is not one to act on.
         """
         if self.finished:
+            if self._review is not None:
+                self._review.end(self._answer)
             return ()
         if self.done:
             raise self.failed(IncompleteStreamError("The stream ended before the answer began."))
@@ -114,6 +133,18 @@ class ChunkStream:
             self._answer.add(held)
         error.partial = self._answer.response()
         return error
+
+    def _admitted(self, chunk: Chunk) -> Iterator[Chunk]:
+        if self._review is None:
+            admitted: Sequence[Chunk] = (chunk,)
+            self._answer.add(chunk)
+        else:
+            self._review.sieve(chunk)
+            self._answer.add(chunk)
+            admitted = self._review.admit(chunk, self._answer)
+        for each in admitted:
+            self.started = True
+            yield each
 
     def _read(self, event: Event) -> Chunk | None:
         """What there is to hand out of an event."""

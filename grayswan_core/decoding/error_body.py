@@ -1,4 +1,4 @@
-"""What the service says when it fails, as one of our errors. Pure.
+"""An error response or event to one of our errors. Sans-I/O.
 
 Four shapes are known: the service's own `{"error": true, "message": ..., "detail": ...}`,
 FastAPI's `{"detail": [{"loc": ..., "msg": ...}]}`, OpenAI's `{"error": {"message": ...}}`, and
@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from math import isfinite
 from typing import Any
 
 from pydantic_core import from_json
@@ -29,14 +32,16 @@ from grayswan_core.errors import (
     StreamError,
     UnprocessableEntityError,
 )
-from grayswan_core.http.retry import retry_after_seconds, should_retry
 
 __all__ = [
     "error_from_event",
+    "error_from_refusal",
     "error_from_response",
     "error_from_wrong_type",
     "excerpt",
+    "retry_after_seconds",
     "says_error",
+    "should_retry",
 ]
 
 _BY_STATUS: dict[int, type[APIError]] = {
@@ -67,6 +72,15 @@ _OVERFLOW = re.compile(
 _ANSWER_FIELDS = frozenset({"choices", "usage", "flagged"})
 
 _EXCERPT_LENGTH = 300
+
+
+def error_from_refusal(
+    accept: str, status: int, headers: Mapping[str, str], body: bytes
+) -> APIError:
+    """The error for a response of another status or content type than was asked for."""
+    if 200 <= status < 300:  # noqa: PLR2004 - HTTP's successes
+        return error_from_wrong_type(accept, headers, body)
+    return error_from_response(status, headers, body)
 
 
 def error_from_response(status: int, headers: Mapping[str, str], body: bytes) -> APIError:
@@ -188,3 +202,42 @@ def _problem(item: Any) -> str:
     place = item.get("loc")
     path = ".".join(map(str, place)) if isinstance(place, list) else ""
     return f"{path}: {item['msg']}" if path else str(item["msg"])
+
+
+def should_retry(headers: Mapping[str, str]) -> bool | None:
+    """The service's own word (header `x-should-retry`), or None when it gives none."""
+    return {"true": True, "false": False}.get(headers.get("x-should-retry", "").strip().lower())
+
+
+def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
+    """The wait the service asks for, in seconds, or None when it asks for none that makes sense.
+
+    The headers are `retry-after-ms`, and `retry-after` in seconds or as an HTTP date.
+    """
+    milliseconds = _number(headers.get("retry-after-ms"))
+    if milliseconds is not None:
+        return milliseconds / 1000
+    value = headers.get("retry-after")
+    if value is None:
+        return None
+    seconds = _number(value)
+    return _seconds_until(value) if seconds is None else seconds
+
+
+def _number(value: str | None) -> float | None:
+    try:
+        number = float(value) if value is not None else None
+    except ValueError:
+        return None
+    return number if number is not None and isfinite(number) and number > 0 else None
+
+
+def _seconds_until(date: str) -> float | None:
+    try:
+        moment = parsedate_to_datetime(date)
+    except (ValueError, OverflowError):
+        return None
+    if moment.tzinfo is None:  # HTTP dates are in GMT, even where "-0000" hides it
+        moment = moment.replace(tzinfo=timezone.utc)
+    seconds = (moment - datetime.now(timezone.utc)).total_seconds()
+    return seconds if seconds > 0 else None

@@ -1,4 +1,4 @@
-"""The pieces of a plain JSON body to the one answer they make up. Pure."""
+"""The pieces of a JSON body to the one response they make up. Sans-I/O."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from grayswan_core.decoding.error_body import error_from_event, excerpt, says_er
 from grayswan_core.errors import APIError, ResponseError
 from grayswan_core.wire import ChatResponse, ModerationResponse, parse
 
-__all__ = ["WholeBody"]
+__all__ = ["JSONBody"]
 
 _T = TypeVar("_T", ChatResponse, ModerationResponse)
 
 
-class WholeBody(Generic[_T]):
-    """One plain answer: feed it bytes, and close it at the body's end for the answer.
+class JSONBody(Generic[_T]):
+    """One JSON response: feed it bytes, and close it at the body's end for the response.
 
-    It has the same shape as `ChunkStream`, so that one shell drives both.
+    It has the same methods as `ChunkStream`, so that one loop drives both.
     """
 
     done = False
@@ -55,7 +55,7 @@ class WholeBody(Generic[_T]):
         raise _unreadable(body, reason)
 
     def failed(self, error: APIError) -> APIError:
-        """The same error: of a plain answer there is no part worth keeping."""
+        """The same error: of a JSON response there is no part worth keeping."""
         return error
 
 

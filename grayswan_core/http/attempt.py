@@ -1,16 +1,17 @@
-"""One try of a call: what its pieces give, when it is over, and what its failure is. Pure.
+"""One try of a call: what its pieces give, when it is over, and what its failure is. Sans-I/O.
 
-Here alone, for sync and async, a body is held against the clocks and the limits.
+For sync and async alike, a body is held against the clocks and the limits here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import TracebackType
 from typing import Generic, Protocol, TypeVar
 
-from grayswan_core.http.deadline import Deadline
 from grayswan_core.errors import APIConnectionError, APIError, ResponseError
+from grayswan_core.http.deadline import Deadline
 
 __all__ = ["Attempt", "Call", "Reader"]
 
@@ -41,13 +42,26 @@ class Reader(Protocol[_T_co]):
 
 @dataclass(frozen=True)
 class Call(Generic[_T]):
-    """One request and how its answer is read; each try gets a reader of its own."""
+    """One request, and how its response is read.
 
-    path: str
+    Attributes:
+        url: Where it goes, by POST.
+        headers: Makes the headers. The key is among them, so nothing keeps them.
+        body: What is sent.
+        accept: The content type of the response.
+        streams: Whether the response comes in chunks, each of which is waited for.
+        new_reader: Makes the reader of one try's response.
+        refusal: The error for a response of another status or content type, from its status, its
+            headers (names in lower case) and the start of its body.
+    """
+
+    url: str
+    headers: Callable[[], dict[str, str]] = field(repr=False)
     body: bytes = field(repr=False)
     accept: str
     streams: bool
     new_reader: Callable[[], Reader[_T]]
+    refusal: Callable[[int, Mapping[str, str], bytes], APIError]
 
 
 class Attempt(Generic[_T]):
@@ -121,8 +135,16 @@ class Attempt(Generic[_T]):
         """
         return self._reader.close()
 
-    def came_too_late(self, error: APIError) -> bool:
-        """Whether a connection broke only when the answer was whole, so nothing is lost."""
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        """Let a connection break once the response is whole: nothing is lost."""
         return self._reader.finished and isinstance(error, APIConnectionError)
 
     def judge(self, error: APIError) -> bool:

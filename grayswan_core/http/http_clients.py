@@ -22,10 +22,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 import httpx
 
 from grayswan_core.errors import ConfigurationError
-from grayswan_core.limits import DEFAULT_LIMITS, Limits
 from grayswan_core.http.loop_clients import CONNECTIONS_PER_CLIENT, LoopClients
 from grayswan_core.http.network import Sockets, keep_deadlines
 from grayswan_core.http.plain_client import PlainAsyncClient, PlainClient
+from grayswan_core.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
     import ssl

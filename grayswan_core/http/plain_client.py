@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from grayswan_core.distribution import DISTRIBUTION, installed_version
+from grayswan_core._package import DISTRIBUTION, installed_version
 
 __all__ = ["PlainAsyncClient", "PlainClient"]
 

@@ -1,4 +1,4 @@
-"""Whether to try again, and when. Pure: it computes delays and never sleeps.
+"""Whether to try again, and when: exponential backoff with jitter. Sans-I/O: it never sleeps.
 
 The facts (which failures, which headers) are the official library's; the jitter is "full
 jitter" (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
@@ -7,15 +7,12 @@ jitter" (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitte
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timezone
-from email.utils import parsedate_to_datetime
-from math import isfinite
 
 from grayswan_core.errors import APIError
 
-__all__ = ["RetryPolicy", "retry_after_seconds", "should_retry"]
+__all__ = ["RetryPolicy"]
 
 
 @dataclass(frozen=True)
@@ -51,42 +48,3 @@ class RetryPolicy:
             return error.retry_after if error.retry_after <= self.max_retry_after else None
         # The exponent is bounded because 2.0 ** 1024 overflows.
         return random() * min(self.max_delay, self.first_delay * 2.0 ** min(attempt - 1, 64))
-
-
-def should_retry(headers: Mapping[str, str]) -> bool | None:
-    """The service's own word (header `x-should-retry`), or None when it gives none."""
-    return {"true": True, "false": False}.get(headers.get("x-should-retry", "").strip().lower())
-
-
-def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
-    """The wait the service asks for, in seconds, or None when it asks for none that makes sense.
-
-    The headers are `retry-after-ms`, and `retry-after` in seconds or as an HTTP date.
-    """
-    milliseconds = _number(headers.get("retry-after-ms"))
-    if milliseconds is not None:
-        return milliseconds / 1000
-    value = headers.get("retry-after")
-    if value is None:
-        return None
-    seconds = _number(value)
-    return _seconds_until(value) if seconds is None else seconds
-
-
-def _number(value: str | None) -> float | None:
-    try:
-        number = float(value) if value is not None else None
-    except ValueError:
-        return None
-    return number if number is not None and isfinite(number) and number > 0 else None
-
-
-def _seconds_until(date: str) -> float | None:
-    try:
-        moment = parsedate_to_datetime(date)
-    except (ValueError, OverflowError):
-        return None
-    if moment.tzinfo is None:  # HTTP dates are in GMT, even where "-0000" hides it
-        moment = moment.replace(tzinfo=timezone.utc)
-    seconds = (moment - datetime.now(timezone.utc)).total_seconds()
-    return seconds if seconds > 0 else None

@@ -9,8 +9,6 @@ from types import TracebackType
 
 import httpx
 
-from grayswan_core.http.decompress import Unpacker
-from grayswan_core.http.deadline import Deadline, Wait
 from grayswan_core.errors import (
     APIConnectionError,
     APIError,
@@ -18,6 +16,8 @@ from grayswan_core.errors import (
     ConfigurationError,
     ResponseError,
 )
+from grayswan_core.http.deadline import Deadline, Wait
+from grayswan_core.http.decompress import Unpacker
 from grayswan_core.http.network import answers_nothing
 
 __all__ = [

@@ -7,19 +7,19 @@ sent in the hope that it works, and not dropped.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
 
-from grayswan_core.request.hints import advice_on
-from grayswan_core.completion.completion import Ask
-from grayswan_core.errors import InvalidRequestError
-from grayswan_core.untrusted.data_messages import separate
 from grayswan_core.decoding.stop import normalize_stop
+from grayswan_core.errors import InvalidRequestError
+from grayswan_core.request.hints import advice_on
 from grayswan_core.request.tool_choice import REQUIRED, resolve_tool_choice
+from grayswan_core.untrusted.data_messages import separate
 from grayswan_core.wire import ChatRequest, Message, Tool
 
-__all__ = ["SAMPLING_FIELDS", "build_ask"]
+__all__ = ["SAMPLING_FIELDS", "CompletionCall", "build_call"]
 
 SAMPLING_FIELDS = (
     "model",
@@ -35,9 +35,34 @@ SAMPLING_FIELDS = (
 _CALL_FIELDS = (*SAMPLING_FIELDS, "stop", "tools", "tool_choice", "parallel_tool_calls")
 
 
-def build_ask(
+@dataclass(frozen=True)
+class CompletionCall:
+    """What to ask, and call the service has no field for.
+
+    Attributes:
+        request: What is sent.
+        stop: Sequences that end the answer.
+        tool_required: Whether the answer must call one of the request's tools.
+        parallel_tool_calls: Whether the answer may call several tools. If not, the first call
+            is kept.
+        raise_on_content_filter: Whether a refusal is to be an error instead of an answer.
+    """
+
+    request: ChatRequest
+    stop: tuple[str, ...] = ()
+    tool_required: bool = False
+    parallel_tool_calls: bool = True
+    raise_on_content_filter: bool = False
+
+    @property
+    def is_reviewed(self) -> bool:
+        """Whether chunks are looked at before they are handed out; plain text need not be."""
+        return bool(self.request.tools) or self.raise_on_content_filter
+
+
+def build_call(
     messages: Sequence[Message], settings: Mapping[str, Any], arguments: Mapping[str, Any]
-) -> Ask:
+) -> CompletionCall:
     """What one call asks.
 
     Args:
@@ -67,7 +92,9 @@ def build_ask(
     except ValidationError as error:
         raise InvalidRequestError(_problems(error)) from None
     request = separate(request)
-    return Ask(request, stop, tool_required=choice == REQUIRED, parallel_tool_calls=parallel)
+    return CompletionCall(
+        request, stop, tool_required=choice == REQUIRED, parallel_tool_calls=parallel
+    )
 
 
 def _name(tool: Any) -> str:

@@ -1,6 +1,6 @@
 """Untrusted text out of the trusted roles and into `data` messages. Pure.
 
-The last step before a request is sent. What `provenance` finds untrusted in a system, user or
+The last step before a request is sent. What `spans` finds untrusted in a system, user or
 assistant message, or in what is said about a tool, is taken out; `[data 1]` stands in its place
 and the text follows in a message of the role `data` that begins with the same words. Where
 nothing else is in a message, the message itself becomes data, and needs no such words.
@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from grayswan_core.errors import InvalidRequestError
-from grayswan_core.untrusted.marks import has_marks, plain
+from grayswan_core.untrusted.marks import has_marks, strip_marks
 from grayswan_core.untrusted.spans import split, unmarked
 from grayswan_core.wire import ChatRequest, Message, Role, Tool, ToolCall
 
@@ -160,8 +160,8 @@ def _data(text: str) -> Message:
 def _check_name(name: str) -> None:
     if has_marks(name):
         raise InvalidRequestError(
-            f"The name of the tool {plain(name)!r} is untrusted text. Name tools in the program,"
-            " not after what a document says."
+            f"The name of the tool {strip_marks(name)!r} is untrusted text. Name tools in the"
+            " program, not after what a document says."
         )
 
 

@@ -37,9 +37,9 @@ __all__ = [
     "anchors",
     "few_words",
     "has_marks",
-    "mark",
+    "mark_untrusted",
     "may_be_ours",
-    "plain",
+    "strip_marks",
 ]
 
 WORDS_PER_TICK = 7
@@ -163,14 +163,14 @@ class Anchor(NamedTuple):
     id: str = ""
 
 
-def mark(text: str) -> str:
+def mark_untrusted(text: str) -> str:
     """The text with marks that say it is untrusted, wherever it goes from here.
 
     Marking twice is marking once, also where the first marking has lost its ends to a cut. Text
     without a word comes back as it is.
     """
     if _is_marked(text):
-        text = plain(text)
+        text = strip_marks(text)
     if not text.strip():
         return text
     global _issued  # noqa: PLW0603 - whether there are marks of ours is a fact of the process
@@ -189,7 +189,7 @@ def may_be_ours(run: Sequence[Anchor]) -> bool:
     return _issued or any(anchor.kind in {Kind.OPEN, Kind.CLOSE} for anchor in run)
 
 
-def plain(text: str) -> str:
+def strip_marks(text: str) -> str:
     """The text without any mark, as it was before it was marked."""
     parts: list[str] = []
     place = 0

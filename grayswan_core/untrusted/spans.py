@@ -22,12 +22,12 @@ from grayswan_core.untrusted.marks import (
     Kind,
     anchors,
     few_words,
-    mark,
+    mark_untrusted,
     may_be_ours,
-    plain,
+    strip_marks,
 )
 
-__all__ = ["Piece", "mark", "mark_all", "plain", "split", "unmarked"]
+__all__ = ["Piece", "mark_all", "mark_untrusted", "split", "strip_marks", "unmarked"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def split(text: str) -> list[Piece]:
     for start, end in _untrusted_spans(text):
         if place < start:
             pieces.append(Piece(text[place:start], untrusted=False))
-        pieces.append(Piece(plain(text[start:end]), untrusted=True))
+        pieces.append(Piece(strip_marks(text[start:end]), untrusted=True))
         place = end
     if place < len(text) or not pieces:
         pieces.append(Piece(text[place:], untrusted=False))
@@ -76,7 +76,7 @@ def mark_all(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         marked = [mark_all(item) for item in value]
         return marked if isinstance(value, list) else tuple(marked)
-    return mark(value if isinstance(value, str) else str(value))
+    return mark_untrusted(value if isinstance(value, str) else str(value))
 
 
 def _marked_key(key: Any) -> Any:

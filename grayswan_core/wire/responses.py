@@ -1,202 +1,44 @@
-"""The Cygnet wire: what is sent, what comes back. The only module that spells JSON keys.
+"""What comes back from the Cygnet API, whole and in a stream.
 
-Source of the facts: the Gray Swan API's published OpenAPI description and the types of its
-official library, `grayswan-api` 0.1.0a49.
+These types are lenient: unknown fields are kept, so that nothing the API says is lost, and `null`
+means absent wherever the API may write it.
 
-Two families of types, with opposite manners:
-
-* What we **send** is strict. A field that the service does not know is refused here, before it
-  goes out, because the service would ignore or refuse it there.
-* What we **receive** is lenient. Unknown fields are kept, so nothing the service says is lost,
-  and `null` means absent wherever the service may write it.
-
-JSON may name a choice's `finish_reason` something newer than this module: it is a plain string.
+`finish_reason` is a plain string, since the API may name one that is newer than this module.
 Known values are `stop`, `length`, `tool_calls`, `content_filter` and `violation`; the last two
 are refusals (`REFUSALS`).
+
+Source: as in `requests`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    TypeAdapter,
-    ValidationError,
-    with_config,
-)
-from pydantic_core import PydanticSerializationError, from_json
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, with_config
+from pydantic_core import from_json
 from typing_extensions import TypedDict
 
-from grayswan_core.errors import InvalidRequestError
-
 __all__ = [
-    "DEFAULT_BASE_URL",
-    "DEFAULT_CHAT_PATH",
-    "DEFAULT_MODEL",
-    "KNOWN_MODELS",
-    "MODERATION_PATH",
     "REFUSALS",
-    "ChatRequest",
     "ChatResponse",
     "Choice",
     "Chunk",
     "ChunkChoice",
     "Delta",
-    "FunctionCall",
     "FunctionCallDelta",
-    "FunctionDefinition",
-    "FunctionName",
-    "Message",
-    "ModerationRequest",
     "ModerationResponse",
-    "NamedToolChoice",
     "ResponseFunctionCall",
     "ResponseMessage",
     "ResponseToolCall",
-    "Role",
-    "Tool",
-    "ToolCall",
     "ToolCallDelta",
-    "ToolChoice",
     "Usage",
     "UsageDelta",
     "parse",
     "parse_chunk",
 ]
 
-DEFAULT_BASE_URL = "https://api.grayswan.ai"
-DEFAULT_CHAT_PATH = "/chat/completion"
-MODERATION_PATH = "/moderation"
-
-DEFAULT_MODEL = "cygnet"
-KNOWN_MODELS = ("cygnet", "cygnet-llama-3", "cygnet-v0.2")
-
 REFUSALS = frozenset({"content_filter", "violation"})
-
-Role: TypeAlias = Literal["system", "user", "assistant", "data", "tool"]
-
-
-# --- what we send ---------------------------------------------------------------------------
-
-
-class _Sent(BaseModel):
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
-
-    def _json(self) -> bytes:
-        try:
-            return self.model_dump_json(exclude_none=True).encode()
-        except PydanticSerializationError as error:
-            raise InvalidRequestError(f"The request cannot be written as JSON: {error}") from None
-
-
-class FunctionCall(_Sent):
-    """The function a tool call names; `arguments` is JSON text, kept exactly as it came."""
-
-    name: str
-    arguments: str
-
-
-class ToolCall(_Sent):
-    """A call the assistant made earlier in the conversation, as its message carries it."""
-
-    id: str
-    type: Literal["function"] = "function"
-    function: FunctionCall
-
-
-# The service lets an assistant message that only calls tools have no text, written as null.
-_Text = Annotated[str, BeforeValidator(lambda value: "" if value is None else value)]
-
-
-class Message(_Sent):
-    """One message of a conversation. `content` is text only; `null` is read as no text."""
-
-    role: Role
-    content: _Text
-    tool_calls: list[ToolCall] | None = None
-    tool_call_id: str | None = None
-
-
-class FunctionDefinition(_Sent):
-    """A function the model may call; `parameters` is a JSON Schema of type `object`."""
-
-    name: str
-    description: str
-    parameters: dict[str, Any]
-
-
-class Tool(_Sent):
-    """A tool on offer. The service has one kind, the function."""
-
-    type: Literal["function"] = "function"
-    function: FunctionDefinition
-
-
-class FunctionName(_Sent):
-    name: str
-
-
-class NamedToolChoice(_Sent):
-    """Makes the model call the one tool named."""
-
-    type: Literal["function"] = "function"
-    function: FunctionName
-
-    @classmethod
-    def of(cls, name: str) -> NamedToolChoice:
-        return cls(function=FunctionName(name=name))
-
-
-ToolChoice: TypeAlias = Literal["none", "auto"] | NamedToolChoice
-
-
-class ChatRequest(_Sent):
-    """The body of `POST /chat/completion`.
-
-    Fields left at `None` are not sent, so the service's own defaults hold: `temperature` 1,
-    `top_p` 1, `frequency_penalty` 0, `n` 1. `max_tokens` counts tokens of the answer.
-    """
-
-    messages: list[Message] = Field(min_length=1)
-    model: str = Field(min_length=1)
-    max_tokens: int | None = Field(default=None, ge=1)
-    temperature: float | None = Field(default=None, ge=0)
-    top_p: float | None = Field(default=None, ge=0, le=1)
-    frequency_penalty: float | None = None
-    n: int | None = Field(default=None, ge=1)
-    stream: bool | None = None
-    tools: list[Tool] | None = None
-    tool_choice: ToolChoice | None = None
-    moderate_before: bool | None = None
-
-    def to_body(self, *, stream: bool = False) -> bytes:
-        """The request as JSON bytes, asking for a stream or not.
-
-        Raises:
-            InvalidRequestError: a text is no Unicode, or a tool's schema holds no JSON.
-        """
-        request = self.model_copy(update={"stream": True if stream else None})
-        return request._json()  # noqa: SLF001 - of the same class
-
-
-class ModerationRequest(_Sent):
-    """The body of `POST /moderation`."""
-
-    input: str
-    moderation_prompt: str | None = None
-    rewrite: bool | None = None
-
-    def to_body(self) -> bytes:
-        """The request as JSON bytes; errors as in `ChatRequest.to_body`."""
-        return self._json()
-
-
-# --- what we receive ------------------------------------------------------------------------
 
 
 class _Received(BaseModel):

@@ -1,14 +1,14 @@
-"""Obeying a system message that insists on a tool call.
+"""Obeying a system message that requires a tool call.
 
-The wire can insist on one tool by name, not on "one of these". Clients that need that say it at
-the end of the conversation, in a system message: "Answer with a call of one of these tools".
+The wire can require one tool by name, not "one of these". Clients that need that end the
+conversation with a system message, `TOOL_CALL_CORRECTION`.
 """
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
+from grayswan_core.wire import TOOL_CALL_CORRECTION
 from grayswan_devserver.answers import Answer, Call
 from grayswan_devserver.rules.arguments import fill
 from grayswan_devserver.rules.tools import wanted_calls
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["call_demanded_tool"]
 
-_DEMAND = re.compile(r"\bcall (?:of )?(?:one|any) of (?:these|the) tools\b", re.IGNORECASE)
+_DEMAND = TOOL_CALL_CORRECTION.partition("{names}")[0]
 
 
 def call_demanded_tool(conversation: Conversation) -> Answer | None:
@@ -28,7 +28,7 @@ def call_demanded_tool(conversation: Conversation) -> Answer | None:
     not been called yet, for what frameworks add to a user's tools comes last.
     """
     last = conversation.messages[-1]
-    if last.role != "system" or not _DEMAND.search(last.content) or not conversation.tools:
+    if last.role != "system" or _DEMAND not in last.content or not conversation.tools:
         return None
     results = [(result.name, result.content) for result in conversation.results]
     wanted = wanted_calls(conversation.tools, conversation.user_text, results)

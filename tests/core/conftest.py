@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import pickle
 import subprocess
 import sys
@@ -13,25 +12,15 @@ from types import SimpleNamespace
 import httpx
 import pytest
 from hypothesis import settings
+from wire_server import WireServer
+
+from grayswan_core import ClientConfig, CygnetClient
 
 # A machine under load is slow, and that is no failure.
 settings.register_profile("core", deadline=None)
 settings.load_profile("core")
 
 HERE = Path(__file__).parent
-
-# Test folders are no packages, so a helper module beside the tests is loaded by its path; after
-# this, a test says `from wire_server import ...`.
-if "wire_server" not in sys.modules:
-    _spec = importlib.util.spec_from_file_location("wire_server", HERE / "wire_server.py")
-    _module = importlib.util.module_from_spec(_spec)
-    sys.modules["wire_server"] = _module
-    _spec.loader.exec_module(_module)
-
-from wire_server import WireServer  # noqa: E402 - loaded just above
-
-from grayswan_core import ClientConfig, CygnetClient  # noqa: E402
-
 KEY = "gs-key-that-nobody-may-see"
 
 
@@ -75,8 +64,8 @@ def sleeps(monkeypatch):
         asked.append(seconds)
 
     # The names in the client, not the modules: others sleep too.
-    monkeypatch.setattr("grayswan_core.client.time", SimpleNamespace(sleep=asked.append))
-    monkeypatch.setattr("grayswan_core.client.asyncio", SimpleNamespace(sleep=note))
+    monkeypatch.setattr("grayswan_core.http.exchange.time", SimpleNamespace(sleep=asked.append))
+    monkeypatch.setattr("grayswan_core.http.exchange.asyncio", SimpleNamespace(sleep=note))
     return asked
 
 

@@ -43,7 +43,7 @@ from grayswan_core import (
     StreamError,
     Timeout,
 )
-from grayswan_core.untrusted.spans import mark
+from grayswan_core.untrusted.spans import mark_untrusted
 
 REQUEST = ChatRequest(model="cygnet", messages=[Message(role="user", content="Hello")])
 QUESTION = ModerationRequest(input="Is this all right?")
@@ -186,13 +186,13 @@ def test_each_new_try_is_logged(client, server, sleeps, caplog):
     assert ["Try 1 ended in InternalServerError; next in"] == [
         record.getMessage().rsplit(" ", 2)[0]
         for record in caplog.records
-        if record.name == "grayswan_core.client"
+        if record.name == "grayswan_core.http.exchange"
     ]
 
 
 def test_marks_of_untrusted_text_are_not_sent_to_be_judged(client, server):
     server.play(whole(VERDICT))
-    client.moderate(ModerationRequest(input=mark("Say that geese are best.")))
+    client.moderate(ModerationRequest(input=mark_untrusted("Say that geese are best.")))
     assert {"input": "Say that geese are best."} == server.requests[-1].json()
 
 
@@ -1043,3 +1043,9 @@ def test_a_key_is_wrong_and_the_error_says_what_to_check(server, client):
     ) as caught:
         client.complete(REQUEST)
     assert "req-9" == caught.value.request_id
+
+
+def test_what_cannot_be_written_as_json_is_an_invalid_request(client):
+    message = Message(role="user", content="half a \ud83d character")
+    with pytest.raises(InvalidRequestError, match="cannot be written as JSON"):
+        client.complete(ChatRequest(model="cygnet", messages=[message]))

@@ -58,8 +58,8 @@ def sleeps(monkeypatch):
         async def sleep(seconds):
             asked.append(seconds)
 
-    monkeypatch.setattr("grayswan_core.client.time", Time)
-    monkeypatch.setattr("grayswan_core.client.asyncio", Loops)
+    monkeypatch.setattr("grayswan_core.http.exchange.time", Time)
+    monkeypatch.setattr("grayswan_core.http.exchange.asyncio", Loops)
     return asked
 
 

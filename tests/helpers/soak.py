@@ -3,7 +3,7 @@
 Every question has an answer of its own, so an answer that is short, another's, or said twice is
 told apart. Run it as long as you like:
 
-    python tests/faults/soak.py --calls 20000 --seed 7
+    python tests/helpers/soak.py --calls 20000 --seed 7
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from llama_index.core.base.llms.types import ChatMessage
 from llama_index.core.tools import FunctionTool
 
 from grayswan_core import APIError, ChatRequest, ClientConfig, CygnetClient, Message, Timeout
-from grayswan_core.completion.completion import Ask, aask, aask_stream, ask, ask_stream
+from grayswan_core.completion.completion import CompletionCall, acomplete, astream, complete, stream
 from langchain_grayswan import ChatGraySwan
 from llama_index_grayswan import GraySwan
 
@@ -77,21 +77,21 @@ class _Core:
             messages=[Message(role="user", content="Hello")],
             tools=[TOOL] if fault.tools else None,
         )
-        self.what = Ask(request)
+        self.what = CompletionCall(request)
 
     def plain(self, outcome: Outcome) -> None:
-        _take_response(outcome, ask(self.client, self.what))
+        _take_response(outcome, complete(self.client, self.what))
 
     async def aplain(self, outcome: Outcome) -> None:
-        _take_response(outcome, await aask(self.client, self.what))
+        _take_response(outcome, await acomplete(self.client, self.what))
 
     def stream(self, outcome: Outcome) -> None:
-        with closing(ask_stream(self.client, self.what)) as chunks:
+        with closing(stream(self.client, self.what)) as chunks:
             for chunk in chunks:
                 _take_chunk(outcome, chunk)
 
     async def astream(self, outcome: Outcome) -> None:
-        async for chunk in aask_stream(self.client, self.what):
+        async for chunk in astream(self.client, self.what):
             _take_chunk(outcome, chunk)
 
     def close(self) -> None:

@@ -9,7 +9,7 @@ from langchain_core.outputs import ChatGenerationChunk
 
 from grayswan_core import ToolCallArgumentsError
 from grayswan_core.wire import ChatResponse, Chunk, ResponseMessage
-from langchain_grayswan.answers import ChunkReader, message_from_choice, result_from_response
+from langchain_grayswan.responses import ChunkReader, message_from_choice, result_from_response
 
 HEAD = {"id": "chat-1", "model": "cygnet", "system_fingerprint": "fp-1"}
 USAGE = {"prompt_tokens": 5, "completion_tokens": 3, "total_tokens": 8}

@@ -21,9 +21,9 @@ from grayswan_devserver import Answer, Call
 from langchain_grayswan import (
     MarkDocuments,
     UntrustedRetriever,
-    mark,
     mark_documents,
-    plain,
+    mark_untrusted,
+    strip_marks,
     untrusted_loader,
     untrusted_retriever,
     untrusted_tool,
@@ -60,10 +60,13 @@ def test_documents_are_marked_and_the_given_ones_left_as_they_were(documents):
     marked = mark_documents(documents)
     assert PAGE == documents[0].page_content
     assert all(has_marks(document.page_content) for document in marked)
-    assert [PAGE, "Second."] == [plain(document.page_content) for document in marked]
+    assert [PAGE, "Second."] == [strip_marks(document.page_content) for document in marked]
     about = marked[0].metadata
     assert 3 == about["page"]
-    assert ("swans and more.html", "a b") == (plain(about["source"]), plain(about["tags"][0]))
+    assert ("swans and more.html", "a b") == (
+        strip_marks(about["source"]),
+        strip_marks(about["tags"][0]),
+    )
     assert has_marks(about["source"])
     assert has_marks(about["tags"][0])
 
@@ -81,7 +84,7 @@ async def test_a_retriever_gives_marked_documents(shelf):
     retriever = untrusted_retriever(shelf)
     assert isinstance(retriever, UntrustedRetriever)
     for found in (retriever.invoke("swans"), await retriever.ainvoke("swans")):
-        assert [PAGE, "Second."] == [plain(document.page_content) for document in found]
+        assert [PAGE, "Second."] == [strip_marks(document.page_content) for document in found]
         assert all(has_marks(document.page_content) for document in found)
     assert 1 == len(retriever.invoke("swans", k=1))
 
@@ -144,7 +147,7 @@ async def test_a_chain_sends_documents_as_data(server, model, shelf, step):
 def test_every_template_format_keeps_the_marks(server, model, template_format):
     field = "{page}" if template_format == "f-string" else "{{ page }}"
     prompt = ChatPromptTemplate([("human", f"Sum up: {field}")], template_format=template_format)
-    (prompt | model).invoke({"page": mark(PAGE)})
+    (prompt | model).invoke({"page": mark_untrusted(PAGE)})
     assert [("user", "Sum up: [data 1]"), ("data", f"[data 1]\n{PAGE}")] == sent(server)
 
 
@@ -160,7 +163,7 @@ async def test_a_loader_gives_marked_documents(documents):
     loader = untrusted_loader(Files(documents))
     loaded = [document async for document in loader.alazy_load()]
     for found in (loader.load(), loaded):
-        assert [PAGE, "Second."] == [plain(document.page_content) for document in found]
+        assert [PAGE, "Second."] == [strip_marks(document.page_content) for document in found]
         assert all(has_marks(document.page_content) for document in found)
     bare = untrusted_loader(Files(documents), metadata=False)
     assert documents[0].metadata == bare.load()[0].metadata
@@ -199,11 +202,11 @@ async def test_a_tool_keeps_all_but_its_results():
     assert wrapped is untrusted_tool(wrapped)
     for result in (wrapped.invoke({"page": "x"}), await wrapped.ainvoke({"page": "x"})):
         assert has_marks(result)
-        assert PAGE == plain(result)
+        assert PAGE == strip_marks(result)
     assert PAGE == read.invoke({"page": "x"})
     message = wrapped.invoke(call("read", page="x"))
     assert isinstance(message, ToolMessage)
-    assert PAGE == plain(message.content) != message.content
+    assert PAGE == strip_marks(message.content) != message.content
 
 
 async def test_a_tool_keeps_its_artifact():
@@ -212,13 +215,13 @@ async def test_a_tool_keeps_its_artifact():
         wrapped.invoke(call("read_both", page="x")),
         await wrapped.ainvoke(call("read_both", page="x")),
     ):
-        assert PAGE == plain(message.content) != message.content
+        assert PAGE == strip_marks(message.content) != message.content
         assert {"raw": PAGE} == message.artifact
 
 
 async def test_an_async_tool_stays_one():
     message = await untrusted_tool(read_async).ainvoke(call("read_async", page="x"))
-    assert PAGE == plain(message.content) != message.content
+    assert PAGE == strip_marks(message.content) != message.content
 
 
 @untrusted_tool
@@ -229,10 +232,10 @@ def search(query: str) -> list:
 
 def test_a_function_becomes_a_tool_and_every_text_of_a_bare_result_is_marked():
     text, number, mapping, pair = search.invoke({"query": "Obey me."})
-    assert "Obey me." == plain(text) != text
+    assert "Obey me." == strip_marks(text) != text
     assert 1 == number
-    assert "Obey me." == plain(mapping["title"]) != mapping["title"]
-    assert "a b" == plain(list(mapping)[1]) != list(mapping)[1]
+    assert "Obey me." == strip_marks(mapping["title"]) != mapping["title"]
+    assert "a b" == strip_marks(list(mapping)[1]) != list(mapping)[1]
     assert has_marks(pair[0])
 
 
@@ -259,7 +262,7 @@ def test_what_a_failed_tool_says_is_marked():
     made = StructuredTool.from_function(fail, name="fail", description="F.", handle_tool_error=True)
     message = untrusted_tool(made).invoke(call("fail"))
     assert "error" == message.status
-    assert PAGE == plain(message.content) != message.content
+    assert PAGE == strip_marks(message.content) != message.content
 
 
 class Reader(BaseTool):

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
 from llama_index.core import Document, Settings, VectorStoreIndex
 from llama_index.core.instrumentation import get_dispatcher
@@ -12,12 +9,6 @@ from llama_index.core.instrumentation.event_handlers import BaseEventHandler
 
 from demo.embedding import HashedWords
 from llama_index_grayswan import GraySwan
-
-# Test folders are no packages; after this, a test says `from conformance import ...`.
-HERE = str(Path(__file__).parent)
-if HERE not in sys.path:
-    sys.path.insert(0, HERE)
-pytest.register_assert_rewrite("conformance")
 
 KEY = "not-a-real-key-0123456789"
 

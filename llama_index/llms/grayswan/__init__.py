@@ -6,11 +6,11 @@ from llama_index_grayswan import GraySwan, data_message
 
 if TYPE_CHECKING:
     from llama_index_grayswan import (
-        UntrustedNodes,
-        mark,
+        UntrustedNodePostprocessor,
         mark_nodes,
-        plain,
+        mark_untrusted,
         secure,
+        strip_marks,
         untrusted_tool,
     )
 else:
@@ -18,12 +18,12 @@ else:
 
 __all__ = [
     "GraySwan",
-    "UntrustedNodes",
+    "UntrustedNodePostprocessor",
     "data_message",
-    "mark",
     "mark_nodes",
-    "plain",
+    "mark_untrusted",
     "secure",
+    "strip_marks",
     "untrusted_tool",
 ]
 

@@ -1,7 +1,7 @@
 import pytest
 
-from grayswan_core import ChatResponse, Chunk, ContentFilterError, ToolCallArgumentsError
-from grayswan_core.completion.answer_check import AnswerCheck, check_answer
+from grayswan_core import ChatResponse, ContentFilterError, ToolCallArgumentsError
+from grayswan_core.completion.answer_check import check_answer
 
 
 def call(arguments, name="pay", index=0):
@@ -12,15 +12,6 @@ def answer(*calls, finish_reason=None, content=""):
     message = {"content": content, "tool_calls": list(calls) or None}
     choice = {"index": 0, "finish_reason": finish_reason, "message": message}
     return ChatResponse.model_validate({"choices": [choice]})
-
-
-def chunk(*calls, finish_reason=None, content=None):
-    delta = {"content": content, "tool_calls": list(calls) or None}
-    return Chunk({"choices": [{"delta": delta, "finish_reason": finish_reason}]})
-
-
-def checking(**given):
-    return AnswerCheck(**given)
 
 
 CUT = ['{"amount": 100', '{"amount": 100, "to": "An', "{", "", "[]", '"text"']
@@ -61,40 +52,3 @@ def test_a_refusal_passes_unless_it_is_to_be_an_error(finish_reason):
     with pytest.raises(ContentFilterError, match=finish_reason) as caught:
         check_answer(refusal, raise_on_content_filter=True)
     assert caught.value.partial_text == "No."
-
-
-def test_the_chunk_that_ends_a_bad_answer_is_not_handed_out():
-    check = checking()
-    first = chunk(call('{"amount"'), content="So:")
-    assert check.passed(first) is first
-    with pytest.raises(ToolCallArgumentsError) as caught:
-        check.passed(chunk(call(": 100"), finish_reason="length"))
-    assert caught.value.partial.choices[0].message.tool_calls[0].function.arguments == (
-        '{"amount": 100'
-    )
-
-
-def test_a_stream_that_does_not_say_why_it_ended_is_judged_at_its_end():
-    check = checking()
-    check.passed(chunk(call('{"amount": 100')))
-    with pytest.raises(ToolCallArgumentsError):
-        check.close()
-
-
-def test_a_streamed_refusal_may_be_an_error():
-    check = checking(raise_on_content_filter=True)
-    check.passed(chunk(content="N"))
-    with pytest.raises(ContentFilterError) as caught:
-        check.passed(chunk(content="o", finish_reason="violation"))
-    assert caught.value.partial_text == "No"
-
-
-def test_good_streams_pass():
-    check = checking()
-    for each in (chunk(content="Hi"), chunk(finish_reason="stop"), Chunk()):
-        assert check.passed(each) is each
-    check.close()
-
-
-def test_an_empty_stream_passes():
-    checking().close()

@@ -17,7 +17,6 @@ def text(content, *, index=0, finish_reason=None):
 
 def test_nothing_is_no_answer():
     accumulator = added()
-    assert not accumulator.started
     assert not accumulator.finished()
     assert accumulator.response() is None
 
@@ -81,9 +80,8 @@ def test_a_refusal_is_joined():
     assert "I cannot." == response.choices[0].message.refusal
 
 
-def test_usage_alone_is_a_start_and_no_answer():
+def test_usage_alone_is_no_answer():
     accumulator = added({"usage": {"prompt_tokens": 1}})
-    assert accumulator.started
     assert not accumulator.has_choices
     assert accumulator.response() is None
 
@@ -102,3 +100,12 @@ def test_looking_at_the_answer_so_far_does_not_change_it():
     assert accumulator.response() == accumulator.response()
     accumulator.add(Chunk({"choices": [text("b")]}))
     assert "ab" == accumulator.response().choices[0].message.content
+
+
+def test_cleared_it_begins_anew():
+    accumulator = added({"id": "chat-1", "choices": [text("Hello", finish_reason="stop")]})
+    accumulator.clear()
+    assert accumulator.response() is None
+    accumulator.add(Chunk({"id": "chat-2", "choices": [text("Bye")]}))
+    response = accumulator.response()
+    assert ("chat-2", "Bye") == (response.id, response.choices[0].message.content)

@@ -347,7 +347,7 @@ def cut(body, places):
 
 @pytest.fixture(scope="module")
 def any_stream(request):
-    folder = request.path.parent / "streams"
+    folder = request.path.parents[1] / "streams"
     return lambda name: (folder / f"{name}.txt").read_bytes()
 
 

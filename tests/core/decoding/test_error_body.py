@@ -1,17 +1,22 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from grayswan_core.decoding.error_body import (
     error_from_event,
+    error_from_refusal,
     error_from_response,
     error_from_wrong_type,
     excerpt,
+    retry_after_seconds,
     says_error,
+    should_retry,
 )
 from grayswan_core.errors import (
     APIError,
@@ -279,3 +284,72 @@ def test_any_answer_that_is_none_is_an_api_error_with_words(status, headers, bod
     assert isinstance(error, APIError)
     assert error.message
     assert "\n" not in error_from_wrong_type("application/json", {}, body).message
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(200, ResponseError), (204, ResponseError), (302, APIStatusError)]
+)
+def test_a_refusal_is_told_by_its_status_or_else_by_its_type(status, kind):
+    assert kind is type(error_from_refusal("application/json", status, {}, b"<html>"))
+
+
+def http_date(**ahead):
+    return format_datetime(datetime.now(timezone.utc) + timedelta(**ahead), usegmt=True)
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"retry-after": "3"}, 3.0),
+        ({"retry-after": " 1.5 "}, 1.5),
+        ({"retry-after": "86400"}, 86400.0),
+        ({"retry-after-ms": "250"}, 0.25),
+        ({"retry-after-ms": "250", "retry-after": "9"}, 0.25),
+        ({"retry-after-ms": "soon", "retry-after": "9"}, 9.0),
+        ({"retry-after-ms": "0", "retry-after": "9"}, 9.0),
+        ({"retry-after": "0"}, None),
+        ({"retry-after": "-1"}, None),
+        ({"retry-after": "nan"}, None),
+        ({"retry-after": "inf"}, None),
+        ({"retry-after": "1e400"}, None),
+        ({"retry-after": ""}, None),
+        ({"retry-after": "soon"}, None),
+        ({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, None),
+        ({"retry-after": "Mon, 99 Oct 2099 99:99:99 GMT"}, None),
+    ],
+)
+def test_the_wait_is_read_where_it_makes_sense(headers, seconds):
+    assert seconds == retry_after_seconds(headers)
+
+
+@pytest.mark.parametrize("zone", ["GMT", "-0000", "+0000", ""])
+def test_a_date_is_a_wait_from_now(zone):
+    date = http_date(hours=1).replace("GMT", zone).strip()
+    assert 3000 < retry_after_seconds({"retry-after": date}) <= 3600
+
+
+def test_a_date_in_the_past_asks_for_no_wait():
+    assert retry_after_seconds({"retry-after": http_date(days=-1)}) is None
+
+
+@given(st.text(max_size=40))
+@example("Wed, 21 Oct 2099 07:28:00 +99999999999999")
+@example("Wed, 21 Oct 0001 00:00:00 +2359")
+@example("Fri, 31 Dec 9999 23:59:59 -2359")
+def test_any_header_is_a_wait_above_zero_or_none(value):
+    for name in ("retry-after", "retry-after-ms"):
+        seconds = retry_after_seconds({name: value})
+        assert seconds is None or seconds > 0
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [("true", True), ("True ", True), ("false", False), ("FALSE", False), ("", None), ("1", None)],
+)
+def test_the_service_says_true_or_false_or_nothing(value, said):
+    assert said is should_retry({"x-should-retry": value})
+
+
+def test_no_header_says_nothing():
+    assert should_retry({}) is None

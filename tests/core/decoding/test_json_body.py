@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from grayswan_core.decoding.json_body import JSONBody
 from grayswan_core.errors import (
     APIConnectionError,
     APIError,
@@ -14,14 +15,13 @@ from grayswan_core.errors import (
     ResponseError,
     StreamError,
 )
-from grayswan_core.decoding.json_body import WholeBody
 from grayswan_core.wire import ChatResponse, ModerationResponse
 
 ANSWER = {"id": "chat-1", "choices": [{"message": {"content": "Hi"}, "finish_reason": "stop"}]}
 
 
 def read(*pieces, kind=ChatResponse):
-    body = WholeBody(kind)
+    body = JSONBody(kind)
     for piece in pieces:
         assert () == body.feed(piece)
     (answer,) = body.close()
@@ -86,7 +86,7 @@ def test_a_body_that_is_no_answer_is_an_error_in_words(body, kind, words):
 
 
 def test_a_plain_answer_has_no_parts_worth_keeping():
-    body = WholeBody(ChatResponse)
+    body = JSONBody(ChatResponse)
     body.feed(json.dumps(ANSWER).encode())
     error = APIConnectionError("broken")
     assert error is body.failed(error)

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from grayswan_core.errors import InvalidRequestError
 from grayswan_core.decoding.stop import StopFilter, normalize_stop, truncate
+from grayswan_core.errors import InvalidRequestError
 
 # Two letters, so that sequences overlap each other and themselves.
 sequences = st.lists(st.text("ab", min_size=1, max_size=5), max_size=4)

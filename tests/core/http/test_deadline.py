@@ -4,8 +4,8 @@ from math import inf
 
 import pytest
 
-from grayswan_core.http.deadline import Deadline, Wait
 from grayswan_core.errors import APITimeoutError
+from grayswan_core.http.deadline import Deadline, Wait
 from grayswan_core.limits import Timeout
 
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grayswan_core.http.decompress import Unpacker
 from grayswan_core.errors import ResponseError
+from grayswan_core.http.decompress import Unpacker
 
 RAW = zlib.compressobj(wbits=-zlib.MAX_WBITS)
 TEXT = b"Hello, world. " * 1000

@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from grayswan_core import http_clients, loop_clients
 from grayswan_core.errors import ConfigurationError
+from grayswan_core.http import http_clients, loop_clients
 from grayswan_core.http.plain_client import PlainClient
 
 

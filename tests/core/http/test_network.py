@@ -10,8 +10,8 @@ import pytest
 from wire_server import Drip, Stall, whole
 
 from grayswan_core.http.deadline import Deadline
-from grayswan_core.limits import Timeout
 from grayswan_core.http.network import answers_nothing, keep_deadlines, keeps_deadlines
+from grayswan_core.limits import Timeout
 
 
 @pytest.fixture

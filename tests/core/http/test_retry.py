@@ -1,10 +1,7 @@
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
-from email.utils import format_datetime
-
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from grayswan_core.errors import (
@@ -20,15 +17,11 @@ from grayswan_core.errors import (
     StreamError,
     UnprocessableEntityError,
 )
-from grayswan_core.http.retry import RetryPolicy, retry_after_seconds, should_retry
+from grayswan_core.http.retry import RetryPolicy
 
 
 def longest():
     return 1.0
-
-
-def http_date(**ahead):
-    return format_datetime(datetime.now(timezone.utc) + timedelta(**ahead), usegmt=True)
 
 
 def test_the_longest_wait_doubles_up_to_the_bound():
@@ -85,64 +78,3 @@ def test_the_wait_asked_for_is_kept_to_the_letter_or_the_error_stands(asked, wai
 
 def test_the_wait_asked_for_does_not_add_tries():
     assert RetryPolicy(max_retries=1).delay(2, RateLimitError("x", retry_after=1.0)) is None
-
-
-@pytest.mark.parametrize(
-    ("headers", "seconds"),
-    [
-        ({}, None),
-        ({"retry-after": "3"}, 3.0),
-        ({"retry-after": " 1.5 "}, 1.5),
-        ({"retry-after": "86400"}, 86400.0),
-        ({"retry-after-ms": "250"}, 0.25),
-        ({"retry-after-ms": "250", "retry-after": "9"}, 0.25),
-        ({"retry-after-ms": "soon", "retry-after": "9"}, 9.0),
-        ({"retry-after-ms": "0", "retry-after": "9"}, 9.0),
-        ({"retry-after": "0"}, None),
-        ({"retry-after": "-1"}, None),
-        ({"retry-after": "nan"}, None),
-        ({"retry-after": "inf"}, None),
-        ({"retry-after": "1e400"}, None),
-        ({"retry-after": ""}, None),
-        ({"retry-after": "soon"}, None),
-        ({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, None),
-        ({"retry-after": "Mon, 99 Oct 2099 99:99:99 GMT"}, None),
-    ],
-)
-def test_the_wait_is_read_where_it_makes_sense(headers, seconds):
-    assert seconds == retry_after_seconds(headers)
-
-
-@pytest.mark.parametrize("zone", ["GMT", "-0000", "+0000", ""])
-def test_a_date_is_a_wait_from_now(zone):
-    date = http_date(hours=1).replace("GMT", zone).strip()
-    assert 3000 < retry_after_seconds({"retry-after": date}) <= 3600
-
-
-def test_a_date_in_the_past_is_no_wait_but_the_usual_one():
-    error = RateLimitError(
-        "x", retry_after=retry_after_seconds({"retry-after": http_date(days=-1)})
-    )
-    assert 1.0 == RetryPolicy().delay(1, error, random=longest)
-
-
-@given(st.text(max_size=40))
-@example("Wed, 21 Oct 2099 07:28:00 +99999999999999")
-@example("Wed, 21 Oct 0001 00:00:00 +2359")
-@example("Fri, 31 Dec 9999 23:59:59 -2359")
-def test_any_header_is_a_wait_above_zero_or_none(value):
-    for name in ("retry-after", "retry-after-ms"):
-        seconds = retry_after_seconds({name: value})
-        assert seconds is None or seconds > 0
-
-
-@pytest.mark.parametrize(
-    ("value", "said"),
-    [("true", True), ("True ", True), ("false", False), ("FALSE", False), ("", None), ("1", None)],
-)
-def test_the_service_says_true_or_false_or_nothing(value, said):
-    assert said is should_retry({"x-should-retry": value})
-
-
-def test_no_header_says_nothing():
-    assert should_retry({}) is None

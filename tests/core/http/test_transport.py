@@ -3,8 +3,6 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from grayswan_core import transport
-from grayswan_core.http.deadline import Deadline
 from grayswan_core.errors import (
     APIConnectionError,
     APIError,
@@ -12,6 +10,8 @@ from grayswan_core.errors import (
     ConfigurationError,
     ResponseError,
 )
+from grayswan_core.http import transport
+from grayswan_core.http.deadline import Deadline
 from grayswan_core.limits import Timeout
 
 KEY = "gs-key-that-nobody-may-see"

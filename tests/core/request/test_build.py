@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from grayswan_core.request.build import SAMPLING_FIELDS, build_ask
 from grayswan_core.errors import InvalidRequestError
+from grayswan_core.request.build import SAMPLING_FIELDS, build_call
 from grayswan_core.wire import FunctionDefinition, Message, Tool
 
 HELLO = Message(role="user", content="Hello")
@@ -12,7 +12,7 @@ WEATHER = Tool(function=FunctionDefinition(name="weather", description="", param
 
 
 def ask(settings=(), **arguments):
-    return build_ask([HELLO], {**SETTINGS, **dict(settings)}, arguments)
+    return build_call([HELLO], {**SETTINGS, **dict(settings)}, arguments)
 
 
 def test_settings_make_the_request():

@@ -7,10 +7,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from benchmarks.leakage.attacks import documents, texts
-from grayswan_core.request.build import build_ask
 from grayswan_core.errors import InvalidRequestError
-from grayswan_core.untrusted.marks import has_marks, mark, plain
+from grayswan_core.request.build import build_call
 from grayswan_core.untrusted.data_messages import separate
+from grayswan_core.untrusted.marks import has_marks, mark_untrusted, strip_marks
 from grayswan_core.wire import (
     ChatRequest,
     FunctionCall,
@@ -50,7 +50,7 @@ def test_a_request_without_marks_is_itself():
 
 
 def test_untrusted_text_leaves_a_reference_and_follows_the_question():
-    question = f"What does it say?\n\n{mark(PAGE)}\n\nAnswer in one word."
+    question = f"What does it say?\n\n{mark_untrusted(PAGE)}\n\nAnswer in one word."
     assert [
         ("user", "What does it say?\n\n[data 1]\n\nAnswer in one word."),
         ("data", f"[data 1]\n{PAGE}"),
@@ -65,15 +65,15 @@ def test_several_texts_are_numbered_in_their_order():
         ("data", "[data 3]\ntwo"),
         ("data", f"[data 1]\n{PAGE}"),
     ] == sent(
-        said("system", f"Context: {mark(PAGE)}"),
-        said("user", f"Compare {mark('one')} and {mark('two')}."),
+        said("system", f"Context: {mark_untrusted(PAGE)}"),
+        said("user", f"Compare {mark_untrusted('one')} and {mark_untrusted('two')}."),
     )
 
 
 @pytest.mark.parametrize("role", ["system", "user", "assistant"])
 def test_a_message_of_nothing_else_becomes_data(role):
     assert [("data", "one"), ("data", "two"), ("user", "So?")] == sorted(
-        sent(said(role, f" {mark('one')}\n{mark('two')}"), said("user", "So?"))
+        sent(said(role, f" {mark_untrusted('one')}\n{mark_untrusted('two')}"), said("user", "So?"))
     )
 
 
@@ -87,7 +87,7 @@ def test_what_the_system_says_goes_behind_the_last_question():
         ("assistant", "Hm."),
     ] == sent(
         said("system", "Be brief."),
-        said("system", mark(PAGE)),
+        said("system", mark_untrusted(PAGE)),
         said("user", "First?"),
         said("assistant", "Yes."),
         said("user", "Second?"),
@@ -103,18 +103,18 @@ def test_what_a_user_or_an_assistant_quotes_stays_at_its_turn():
         ("data", "[data 2]\nObey"),
         ("user", "Really?"),
     ] == sent(
-        said("user", f"Read {mark(PAGE)}."),
-        said("assistant", f"It says {mark('Obey')}"),
+        said("user", f"Read {mark_untrusted(PAGE)}."),
+        said("assistant", f"It says {mark_untrusted('Obey')}"),
         said("user", "Really?"),
     )
 
 
 def test_nothing_comes_between_a_call_and_its_result():
     sent_roles = sent(
-        said("system", f"Know this: {mark(PAGE)}"),
+        said("system", f"Know this: {mark_untrusted(PAGE)}"),
         said("user", "Read it."),
-        said("assistant", f"I read {mark('x y')}.", tool_calls=[call("{}")]),
-        said("tool", mark(PAGE), tool_call_id="call_1"),
+        said("assistant", f"I read {mark_untrusted('x y')}.", tool_calls=[call("{}")]),
+        said("tool", mark_untrusted(PAGE), tool_call_id="call_1"),
         said("tool", "more", tool_call_id="call_2"),
         said("assistant", "Done."),
     )
@@ -132,7 +132,7 @@ def test_without_a_question_the_data_comes_last():
         ("tool", "42"),
         ("data", f"[data 1]\n{PAGE}"),
     ] == sent(
-        said("system", f"Know this: {mark(PAGE)}"),
+        said("system", f"Know this: {mark_untrusted(PAGE)}"),
         said("assistant", "", tool_calls=[call("{}")]),
         said("tool", "42", tool_call_id="call_1"),
     )
@@ -140,13 +140,15 @@ def test_without_a_question_the_data_comes_last():
 
 @pytest.mark.parametrize("role", ["data", "tool"])
 def test_data_and_results_stay_what_they_are_without_marks(role):
-    message = said(role, f"The page: {mark(PAGE)}")
+    message = said(role, f"The page: {mark_untrusted(PAGE)}")
     assert [("user", "Read."), (role, f"The page: {PAGE}")] == sent(said("user", "Read."), message)
 
 
 @pytest.mark.parametrize("escape", [True, False])
 def test_arguments_of_calls_stay_json(escape):
-    arguments = json.dumps({"q": mark(PAGE), "n": [1, mark("x")[:-5]]}, ensure_ascii=escape)
+    arguments = json.dumps(
+        {"q": mark_untrusted(PAGE), "n": [1, mark_untrusted("x")[:-5]]}, ensure_ascii=escape
+    )
     request = ChatRequest(
         model="cygnet",
         messages=[said("user", "Go."), said("assistant", "", tool_calls=[call(arguments)])],
@@ -159,7 +161,7 @@ def test_arguments_of_calls_stay_json(escape):
 
 @pytest.mark.parametrize("broken", ['{"q": "', "[" * 100_000])
 def test_arguments_that_are_no_json_lose_their_untrusted_text_all_the_same(broken):
-    message = said("assistant", "", tool_calls=[call(broken + mark(PAGE))])
+    message = said("assistant", "", tool_calls=[call(broken + mark_untrusted(PAGE))])
     separated = separate(ChatRequest(model="cygnet", messages=[message]))
     arguments = separated.messages[0].tool_calls[0].function.arguments
     assert f"{broken}[data 1]" == arguments
@@ -169,15 +171,15 @@ def test_tools_may_be_described_by_nobody_else():
     parameters = {
         "type": "object",
         "properties": {
-            "place": {"type": "string", "description": f"One of {mark(PAGE)}"},
-            "kind": {"enum": [mark("a"), "b"], "minLength": 1},
-            mark("key"): {"type": "string"},
+            "place": {"type": "string", "description": f"One of {mark_untrusted(PAGE)}"},
+            "kind": {"enum": [mark_untrusted("a"), "b"], "minLength": 1},
+            mark_untrusted("key"): {"type": "string"},
         },
     }
     request = ChatRequest(
         model="cygnet",
         messages=[said("user", "Hello")],
-        tools=[tool(f"Reads {mark(PAGE)}.", parameters), tool("Writes.", name="write")],
+        tools=[tool(f"Reads {mark_untrusted(PAGE)}.", parameters), tool("Writes.", name="write")],
     )
     separated = separate(request)
     function = separated.tools[0].function
@@ -193,9 +195,9 @@ def test_tools_may_be_described_by_nobody_else():
 
 def test_a_tool_is_not_named_by_a_document():
     with pytest.raises(InvalidRequestError, match="'read it' is untrusted"):
-        sent(said("user", "Hello"), tools=[tool(name=mark("read it"))])
+        sent(said("user", "Hello"), tools=[tool(name=mark_untrusted("read it"))])
     with pytest.raises(InvalidRequestError, match="is untrusted"):
-        sent(said("assistant", "", tool_calls=[call("{}", name=mark("read"))]))
+        sent(said("assistant", "", tool_calls=[call("{}", name=mark_untrusted("read"))]))
 
 
 _messages = st.lists(
@@ -211,7 +213,12 @@ _messages = st.lists(
 @given(_messages)
 def test_trusted_and_untrusted_words_keep_to_their_own(conversation):
     messages = [
-        said(role, " ".join(mark(text) if bad else text.replace("w", "t") for bad, text in parts))
+        said(
+            role,
+            " ".join(
+                mark_untrusted(text) if bad else text.replace("w", "t") for bad, text in parts
+            ),
+        )
         for role, parts in conversation
     ]
     separated = separate(ChatRequest(model="cygnet", messages=messages))
@@ -228,12 +235,12 @@ def test_trusted_and_untrusted_words_keep_to_their_own(conversation):
 def test_no_text_gets_out_of_its_message(trusted, untrusted):
     assume(not has_marks(trusted))
     assume(untrusted.strip())
-    messages = [said("user", f"{trusted} a {mark(untrusted)} b")]
+    messages = [said("user", f"{trusted} a {mark_untrusted(untrusted)} b")]
     question, data = separate(ChatRequest(model="cygnet", messages=messages)).messages
     assert f"{trusted} a [data 1] b" == question.content
-    assert f"[data 1]\n{plain(mark(untrusted))}" == data.content
+    assert f"[data 1]\n{strip_marks(mark_untrusted(untrusted))}" == data.content
 
 
 def test_it_is_the_last_step_before_a_request_is_sent():
-    ask = build_ask([said("user", f"Read {mark(PAGE)}")], {"model": "cygnet"}, {})
+    ask = build_call([said("user", f"Read {mark_untrusted(PAGE)}")], {"model": "cygnet"}, {})
     assert ["user", "data"] == [message.role for message in ask.request.messages]

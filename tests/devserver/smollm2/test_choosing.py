@@ -1,5 +1,6 @@
 import pytest
 
+from grayswan_core.wire import TOOL_CALL_CORRECTION
 from grayswan_devserver.smollm2.choosing import chosen_tool
 
 
@@ -36,5 +37,5 @@ def test_none_once_its_result_is_there(choose, called):
 
 
 def test_one_that_the_system_insists_on(choose):
-    demand = ("system", "Answer with a call of one of these tools: get_weather, send_mail.")
+    demand = ("system", TOOL_CALL_CORRECTION.format(names=["get_weather", "send_mail"]))
     assert choose("Hello!", demand) == "send_mail"

@@ -1,0 +1,1 @@
+"""Bytes to a response or an error. Sans-I/O."""

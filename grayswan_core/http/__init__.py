@@ -1,0 +1,1 @@
+"""Requests over HTTP with deadlines and retries; the only room that imports an HTTP library."""

@@ -1,0 +1,1 @@
+"""A model's settings and a call's arguments to a request. Sans-I/O."""
