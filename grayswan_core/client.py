@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, closing
 from functools import partial
-from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
-from typing_extensions import Self
-
+from grayswan_core._closing import Closing
 from grayswan_core.decoding.accumulate import Accumulator
 from grayswan_core.decoding.chunk_stream import ChunkStream, Review
 from grayswan_core.decoding.error_body import error_from_refusal
@@ -30,10 +28,8 @@ from grayswan_core.wire import (
 )
 
 if TYPE_CHECKING:
-    import httpx
-
     from grayswan_core.config import ClientConfig
-    from grayswan_core.http.http_clients import AsyncClientMaker
+    from grayswan_core.http.http_clients import AsyncClient, AsyncClientMaker, SyncClient
 
 __all__ = ["CygnetClient"]
 
@@ -43,7 +39,7 @@ _JSON = "application/json"
 _EVENT_STREAM = "text/event-stream"
 
 
-class CygnetClient:
+class CygnetClient(Closing):
     """Speaks to the Cygnet API.
 
     It may be used from any number of threads and event loops at once, and in forked processes.
@@ -61,8 +57,8 @@ class CygnetClient:
         self,
         config: ClientConfig,
         *,
-        http_client: httpx.Client | None = None,
-        http_async_client: httpx.AsyncClient | AsyncClientMaker | None = None,
+        http_client: SyncClient | None = None,
+        http_async_client: AsyncClient | AsyncClientMaker | None = None,
     ) -> None:
         self._config = config
         self._http = HttpClients(http_client, http_async_client, config.limits)
@@ -86,13 +82,13 @@ class CygnetClient:
             APIError: the request failed, and retrying did not help.
         """
         sequences = normalize_stop(stop)
-        (response,) = self._exchange.run(self._completion_call(request))
+        response = _only(self._exchange.run(self._completion_call(request)))
         return _stopped(response, sequences)
 
     async def acomplete(self, request: ChatRequest, *, stop: Sequence[str] = ()) -> ChatResponse:
         """`complete`, async."""
         sequences = normalize_stop(stop)
-        response = await _only(self._exchange.arun(self._completion_call(request)))
+        response = await _aonly(self._exchange.arun(self._completion_call(request)))
         return _stopped(response, sequences)
 
     def stream(
@@ -130,12 +126,11 @@ class CygnetClient:
 
     def moderate(self, request: ModerationRequest) -> ModerationResponse:
         """Let the API judge a text. Errors are those of `complete`."""
-        (response,) = self._exchange.run(self._moderation_call(request))
-        return response
+        return _only(self._exchange.run(self._moderation_call(request)))
 
     async def amoderate(self, request: ModerationRequest) -> ModerationResponse:
         """`moderate`, async."""
-        return await _only(self._exchange.arun(self._moderation_call(request)))
+        return await _aonly(self._exchange.arun(self._moderation_call(request)))
 
     def close(self) -> None:
         """Close the connections; those in use, when the calls that use them end."""
@@ -144,28 +139,6 @@ class CygnetClient:
     async def aclose(self) -> None:
         """`close`; the running event loop's unused connections are closed before this returns."""
         await self._http.aclose()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.aclose()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(base_url={self._config.base_url!r})"
@@ -223,7 +196,13 @@ class CygnetClient:
         }
 
 
-async def _only(items: AsyncGenerator[_T, None]) -> _T:
+def _only(items: Generator[_T, None, None]) -> _T:
+    with closing(items):
+        (item,) = [item for item in items]  # noqa: C416 - as its async twin
+    return item
+
+
+async def _aonly(items: AsyncGenerator[_T, None]) -> _T:
     async with aclosing(items):
         (item,) = [item async for item in items]
     return item

@@ -1,8 +1,8 @@
-"""Models like one that was checked, without checking each anew. Pure.
+"""Pydantic models copied from one that was validated, without validating each again. Sans-I/O.
 
-A stream makes the framework's objects a thousand times over, alike but for their text. Their
-checks and their fields' defaults cost most of what a chunk costs; here one is checked, and the
-others are made of its state, as unpickling makes a model.
+A stream makes the frameworks' objects a thousand times over, alike but for their text. Validation
+and defaults are most of what a chunk costs; here one object is validated, and the others are made
+from its state, as unpickling makes a model.
 """
 
 from __future__ import annotations
@@ -13,8 +13,14 @@ from pydantic import BaseModel
 
 __all__ = ["Prototype"]
 
-# A model of pydantic's is these four attributes. Its own way past the checks, `model_construct`,
-# looks at each field in turn, and costs more than the checks.
+# The four attributes that a pydantic model consists of. Pydantic's own way past validation,
+# `model_construct`, looks at each field in turn, and costs more than validation.
+_STATE = (
+    "__dict__",
+    "__pydantic_fields_set__",
+    "__pydantic_extra__",
+    "__pydantic_private__",
+)
 _set = object.__setattr__
 
 _M = TypeVar("_M", bound=BaseModel)
@@ -23,10 +29,12 @@ _M = TypeVar("_M", bound=BaseModel)
 class Prototype(Generic[_M]):
     """Makes models like a given one.
 
+    The first model it makes is compared with what the class's constructor makes. Where they
+    differ, as they may with a newer framework, the constructor makes all of them.
+
     Args:
-        model: Made in the usual way, with every field given that `like` will be given. Its
-            lists and dicts are empty ones: each model made has its own, but not of what is
-            in them.
+        model: Made by its constructor, with every field given that `like` will be given. Its
+            lists and dicts are empty: each model made gets new ones.
     """
 
     def __init__(self, model: _M) -> None:
@@ -39,9 +47,23 @@ class Prototype(Generic[_M]):
             for name, value in self._values.items()
             if isinstance(value, (list, dict))
         ]
+        self._is_faithful: bool | None = None
 
     def like(self, **fields: Any) -> _M:
-        """A model with these fields instead. They are taken as they are: nothing checks them."""
+        """A model with these fields instead, which are not validated."""
+        if not self._is_faithful:
+            return self._compared(fields)
+        return self._copied(fields)
+
+    def _compared(self, fields: dict[str, Any]) -> _M:
+        copied = self._copied(fields)
+        given = {name: getattr(copied, name) for name in self._given}
+        made = self._kind(**given | fields)
+        if self._is_faithful is None:
+            self._is_faithful = _state(made) == _state(copied)
+        return made
+
+    def _copied(self, fields: dict[str, Any]) -> _M:
         values = {**self._values, **fields}
         for name, kind in self._empty:
             if name not in fields:
@@ -52,3 +74,7 @@ class Prototype(Generic[_M]):
         _set(model, "__pydantic_extra__", {} if self._has_extra else None)
         _set(model, "__pydantic_private__", None)
         return model
+
+
+def _state(model: BaseModel) -> list[Any]:
+    return [getattr(model, name) for name in _STATE]

@@ -11,12 +11,12 @@ import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
 from typing_extensions import Self
 
+from grayswan_core._closing import Closing
 from grayswan_core.config import (
     DEFAULT_LIMITS,
     DEFAULT_MAX_RETRIES,
@@ -54,7 +54,7 @@ if hasattr(os, "register_at_fork"):
 _SECRETS = ("api_key", "default_headers", "http_client", "http_async_client")
 
 
-class ModelSettings(BaseModel):
+class ModelSettings(Closing, BaseModel):
     """What one says when making a model. The defaults left at None are the service's own.
 
     Raises:
@@ -171,28 +171,6 @@ class ModelSettings(BaseModel):
         """`close`; the running event loop's unused connections are closed before this returns."""
         if self._client is not None:
             await self._client[1].aclose()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.aclose()
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         """What was set, in `repr`: no secret, and none of the frameworks' own machinery."""

@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from grayswan_devserver.answers import Answer, Call, ScriptedEngine
+    from grayswan_devserver.answers import Answer, Call
     from grayswan_devserver.app import create_app
     from grayswan_devserver.engine import (
         Engine,
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     )
     from grayswan_devserver.recording import RecordedRequest
     from grayswan_devserver.rules import REFUSAL_TRIGGER, RulesEngine
-    from grayswan_devserver.scripting import RawResponse
+    from grayswan_devserver.scripting import RawResponse, ScriptedEngine
     from grayswan_devserver.server import DevServer
     from grayswan_devserver.smollm2 import SmolLM2Engine
 
@@ -60,7 +60,7 @@ _HOMES = {
     "RawResponse": "scripting",
     "RecordedRequest": "recording",
     "RulesEngine": "rules",
-    "ScriptedEngine": "answers",
+    "ScriptedEngine": "scripting",
     "SmolLM2Engine": "smollm2",
     "TextPiece": "engine",
     "ToolCallPiece": "engine",

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, zip_longest
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from grayswan_devserver.engine import FinishPiece, Piece, TextPiece, ToolCallPiece, UsagePiece
@@ -16,9 +14,9 @@ from grayswan_devserver.tokens import count_prompt_tokens, split_tokens
 
 if TYPE_CHECKING:
     from grayswan_core.wire import ChatRequest
-    from grayswan_devserver.engine import Engine, Pieces
+    from grayswan_devserver.engine import Pieces
 
-__all__ = ["Answer", "Call", "ScriptedEngine", "play"]
+__all__ = ["Answer", "Call", "play"]
 
 
 @dataclass(frozen=True)
@@ -99,31 +97,3 @@ def _call_id(request: ChatRequest, index: int, number: int) -> str:
     messages = [message.model_dump_json() for message in request.messages]
     seed = json.dumps([messages, index, number]).encode()
     return f"call_{hashlib.blake2b(seed, digest_size=12).hexdigest()}"
-
-
-class ScriptedEngine:
-    """Plays the given answers in their order, one for each request.
-
-    When they are used up, `fallback` answers: any engine, by default the `RulesEngine`.
-    """
-
-    def __init__(self, *answers: Answer, fallback: Engine | None = None) -> None:
-        self._answers = deque(answers)
-        self._lock = Lock()
-        if fallback is None:
-            # Imported here because the rules engine is itself written with this module's answers.
-            from grayswan_devserver.rules import RulesEngine  # noqa: PLC0415
-
-            fallback = RulesEngine()
-        self._fallback = fallback
-
-    @property
-    def fingerprint(self) -> str:
-        """That of the fallback, as a script has none of its own."""
-        return self._fallback.fingerprint
-
-    def generate(self, request: ChatRequest) -> Pieces:
-        """Play the next answer."""
-        with self._lock:
-            answer = self._answers.popleft() if self._answers else None
-        return self._fallback.generate(request) if answer is None else play(answer, request)

@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
 from grayswan_core.wire import DEFAULT_CHAT_PATH, DEFAULT_MODEL, KNOWN_MODELS, MODERATION_PATH
-from grayswan_devserver.answers import Answer, ScriptedEngine, play
+from grayswan_devserver.answers import Answer, play
 from grayswan_devserver.folding import Envelope
 from grayswan_devserver.middleware import RecordingMiddleware, bearer_key
 from grayswan_devserver.moderation import REFUSAL, moderate
@@ -123,9 +123,7 @@ class _Service:
         if asked.moderate_before and _flagged(asked):
             return play(REFUSAL, asked)
         scripted = self._script.take(Answer)
-        if isinstance(scripted, Answer):
-            return ScriptedEngine(scripted, fallback=self._engine).generate(asked)
-        return self._engine.generate(asked)
+        return self._engine.generate(asked) if scripted is None else play(scripted, asked)
 
     def _verdict(self, asked: ModerationRequest) -> dict[str, Any]:
         verdict = moderate(asked.input, asked.moderation_prompt)

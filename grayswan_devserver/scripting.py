@@ -6,11 +6,16 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
-from grayswan_devserver.answers import Answer
+from grayswan_devserver.answers import Answer, play
+from grayswan_devserver.rules import RulesEngine
 
-__all__ = ["RawResponse", "Script", "Scripted"]
+if TYPE_CHECKING:
+    from grayswan_core.wire import ChatRequest
+    from grayswan_devserver.engine import Engine, Pieces
+
+__all__ = ["RawResponse", "Script", "Scripted", "ScriptedEngine"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,8 @@ class RawResponse:
 
 Scripted: TypeAlias = Answer | RawResponse
 
+_ScriptedT = TypeVar("_ScriptedT", Answer, RawResponse)
+
 
 class Script:
     """A queue of answers, taken one for each request. Safe to use from several threads."""
@@ -54,9 +61,32 @@ class Script:
         with self._lock:
             self._items.clear()
 
-    def take(self, kind: type[Scripted]) -> Scripted | None:
+    def take(self, kind: type[_ScriptedT]) -> _ScriptedT | None:
         """The next answer, if it is of this kind."""
         with self._lock:
-            return (
-                self._items.popleft() if self._items and isinstance(self._items[0], kind) else None
-            )
+            if not self._items or not isinstance(self._items[0], kind):
+                return None
+            item = self._items.popleft()
+        return item if isinstance(item, kind) else None
+
+
+class ScriptedEngine:
+    """Plays the given answers in their order, one for each request.
+
+    When they are used up, `fallback` answers: any engine, by default the `RulesEngine`.
+    """
+
+    def __init__(self, *answers: Answer, fallback: Engine | None = None) -> None:
+        self._script = Script()
+        self._script.add(*answers)
+        self._fallback = RulesEngine() if fallback is None else fallback
+
+    @property
+    def fingerprint(self) -> str:
+        """That of the fallback, as a script has none of its own."""
+        return self._fallback.fingerprint
+
+    def generate(self, request: ChatRequest) -> Pieces:
+        """Play the next answer."""
+        answer = self._script.take(Answer)
+        return self._fallback.generate(request) if answer is None else play(answer, request)

@@ -226,7 +226,8 @@ class ChatGraySwan(ModelSettings, BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         with langchain_errors():
-            return result_from_response(complete(self.client, self._asked(messages, stop, kwargs)))
+            response = complete(self.client, self._asked(messages, stop, kwargs))
+            return result_from_response(response)
 
     async def _agenerate(
         self,

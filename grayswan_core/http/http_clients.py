@@ -30,8 +30,10 @@ from grayswan_core.limits import DEFAULT_LIMITS, Limits
 if TYPE_CHECKING:
     import ssl
 
-__all__ = ["AsyncClientMaker", "HttpClients", "ssl_context"]
+__all__ = ["AsyncClient", "AsyncClientMaker", "HttpClients", "SyncClient", "ssl_context"]
 
+SyncClient: TypeAlias = httpx.Client
+AsyncClient: TypeAlias = httpx.AsyncClient
 AsyncClientMaker: TypeAlias = Callable[[], httpx.AsyncClient]
 
 _Client = TypeVar("_Client", httpx.Client, httpx.AsyncClient)

@@ -4,9 +4,10 @@ import copy
 import pickle
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from grayswan_core.prototype import Prototype
 
@@ -59,3 +60,29 @@ def test_the_given_model_stays_as_it_was():
     model = Whole(parts=[], name="a")
     Prototype(model).like(name="b")
     assert model == Whole(parts=[], name="a")
+
+
+class Shouting(BaseModel):
+    """A class whose newer version does more than set its fields."""
+
+    text: str
+    length: int = 0
+
+    def model_post_init(self, context: Any, /) -> None:
+        self.length = len(self.text)
+
+
+class Remembering(Part):
+    _seen: list[str] = PrivateAttr(default_factory=list)
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"), [(Shouting(text=""), Shouting), (Remembering(text=""), Remembering)]
+)
+def test_a_class_that_does_more_than_set_fields_is_left_to_its_constructor(model, expected):
+    prototype = Prototype(model)
+    made = [prototype.like(text=text) for text in ("one", "three")]
+    assert [expected(text="one"), expected(text="three")] == made
+    assert [model.__pydantic_private__ for _ in made] == [
+        each.__pydantic_private__ for each in made
+    ]

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grayswan_core.wire import ChatRequest
-from grayswan_devserver import Answer, Call, FinishPiece, ScriptedEngine, TextPiece, ToolCallPiece
+from grayswan_devserver import Answer, Call, FinishPiece, TextPiece, ToolCallPiece
 from grayswan_devserver.answers import play
 
 
@@ -66,17 +66,3 @@ def test_finish_reason(answer, reason):
 def test_arguments_are_json_with_its_characters_kept_or_text_as_it_stands():
     assert Call("f", {"a": "你"}).arguments_json == '{"a": "你"}'
     assert Call("f", "{broken").arguments_json == "{broken"
-
-
-def test_script_plays_in_order_then_falls_back():
-    engine = ScriptedEngine(Answer("one"), Answer("two"), fallback=ScriptedEngine(Answer("rest")))
-    texts = [
-        "".join(p.text for p in engine.generate(_request()) if isinstance(p, TextPiece))
-        for _ in range(3)
-    ]
-    assert texts == ["one", "two", "rest"]
-
-
-def test_the_rules_answer_after_the_script():
-    assert ScriptedEngine().fingerprint == "rules-1"
-    assert any(isinstance(p, TextPiece) for p in ScriptedEngine().generate(_request()))

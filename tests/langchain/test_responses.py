@@ -8,7 +8,9 @@ from langchain_core.messages import AIMessageChunk
 from langchain_core.outputs import ChatGenerationChunk
 
 from grayswan_core import ToolCallArgumentsError
+from grayswan_core.prototype import Prototype
 from grayswan_core.wire import ChatResponse, Chunk, ResponseMessage
+from langchain_grayswan import responses
 from langchain_grayswan.responses import ChunkReader, message_from_choice, result_from_response
 
 HEAD = {"id": "chat-1", "model": "cygnet", "system_fingerprint": "fp-1"}
@@ -265,3 +267,12 @@ class TestChunks:
 
         assert merged.content == alone.content == "No."
         assert merged.additional_kwargs == alone.additional_kwargs == {"refusal": "No."}
+
+
+def test_copied_objects_are_those_that_the_constructors_make():
+    """With the installed versions no stream falls back to the slower constructors."""
+    prototypes = [each for each in vars(responses).values() if isinstance(each, Prototype)]
+    assert prototypes
+    for prototype in prototypes:
+        prototype.like()
+        assert prototype._is_faithful

@@ -11,6 +11,8 @@ from llama_index.core.base.llms.types import (
 
 from grayswan_core import ChatResponse as CygnetResponse
 from grayswan_core import Chunk
+from grayswan_core.prototype import Prototype
+from llama_index_grayswan import responses
 from llama_index_grayswan.responses import ChunkReader, response_from_cygnet
 
 USAGE = {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}
@@ -184,3 +186,12 @@ def test_earlier_responses_do_not_change():
     assert first.message.blocks[1].tool_kwargs == "{"
     assert second.message.blocks[1].tool_kwargs == "{}"
     assert {first.message.blocks[1].tool_name, second.message.blocks[1].tool_name} == {"Box[int]"}
+
+
+def test_copied_objects_are_those_that_the_constructors_make():
+    """With the installed versions no stream falls back to the slower constructors."""
+    prototypes = [each for each in vars(responses).values() if isinstance(each, Prototype)]
+    assert prototypes
+    for prototype in prototypes:
+        prototype.like()
+        assert prototype._is_faithful

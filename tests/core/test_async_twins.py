@@ -1,0 +1,120 @@
+"""An async function differs from its sync twin in its I/O alone.
+
+Twins are functions of one class or module whose names differ by an `a` (`run` and `arun`, `_send`
+and `_asend`). They are compared as syntax trees, with `async` and `await` taken off and the
+names of the async library translated.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+import grayswan_core
+
+ROOT = Path(grayswan_core.__file__).parents[1]
+PACKAGES = ("grayswan_core", "langchain_grayswan", "llama_index_grayswan")
+
+DIFFERENT = {
+    "CygnetClient.aclose": "the connections of the running loop are closed before it returns",
+    "HttpClients.aclose": "the connections of the running loop are closed before it returns",
+    "HttpClients.async_client": "a context manager that is an async generator could not be closed"
+    " while its loop closes all of them",
+    "apieces": "there is no async `iter`",
+}
+"""Twins that cannot be equal, and why."""
+
+
+class Sync(ast.NodeTransformer):
+    """Turns an async function into its sync form."""
+
+    def visit_AsyncFunctionDef(self, node):
+        return self.visit(ast.FunctionDef(**vars(node)))
+
+    def visit_FunctionDef(self, node):
+        self.generic_visit(node)
+        body = node.body[1:] if ast.get_docstring(node, clean=False) else node.body
+        return ast.FunctionDef(node.name, node.args, body, [], returns=None)
+
+    def visit_arg(self, node):
+        return ast.arg(node.arg)
+
+    def visit_Await(self, node):
+        return self.visit(node.value)
+
+    def visit_AsyncFor(self, node):
+        return self.visit(ast.For(**vars(node)))
+
+    def visit_For(self, node):
+        self.generic_visit(node)
+        handed_on = ast.Expr(ast.Yield(ast.Name(getattr(node.target, "id", ""), ast.Load())))
+        if [ast.dump(handed_on)] == [ast.dump(each) for each in node.body]:
+            return ast.Expr(ast.YieldFrom(node.iter))
+        return node
+
+    def visit_AsyncWith(self, node):
+        return self.visit(ast.With(**vars(node)))
+
+    def visit_With(self, node):
+        self.generic_visit(node)
+        if len(node.body) == 1 and isinstance(inner := node.body[0], ast.With):
+            return ast.With([*node.items, *inner.items], inner.body)
+        return node
+
+    def visit_comprehension(self, node):
+        self.generic_visit(node)
+        node.is_async = 0
+        return node
+
+
+def functions(tree, prefix=""):
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef):
+            yield from functions(node, f"{prefix}{node.name}.")
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield prefix, node
+
+
+def twins():
+    for path in sorted(path for name in PACKAGES for path in (ROOT / name).rglob("*.py")):
+        found = functions(ast.parse(path.read_text()))
+        known = {prefix + node.name: node for prefix, node in found}
+        for name, node in known.items():
+            other = re.sub(r"(^|\.)(_*)(?=[^.]+$)", r"\1\2a", name)
+            if other in known:
+                yield other, node, known[other], f"{path.relative_to(ROOT)}:{other}"
+
+
+TWINS = list(twins())
+
+
+def sync_form(node, sync_names=frozenset()):
+    text = ast.unparse(ast.fix_missing_locations(Sync().visit(node)))
+    text = text.replace("asyncio.sleep", "time.sleep").replace("async_client", "sync_client")
+
+    def translated(match):
+        return match[1] + match[2] if match[1] + match[2] in sync_names else match[0]
+
+    return re.sub(r"\b(_*)a(\w+)\b", translated, text)
+
+
+@pytest.mark.parametrize(
+    ("sync", "other"),
+    [pytest.param(*pair, id=place) for name, *pair, place in TWINS if name not in DIFFERENT],
+)
+def test_twins_differ_in_their_io_alone(sync, other):
+    expected = sync_form(sync)
+    assert expected == sync_form(other, set(re.findall(r"\w+", expected)))
+
+
+def test_a_difference_is_seen():
+    module = ast.parse("def run(x):\n    return x\nasync def arun(x):\n    return await x + 1")
+    (_, sync), (_, other) = functions(module)
+    assert sync_form(sync) != sync_form(other, {"run", "x"})
+
+
+def test_each_listed_difference_is_one():
+    assert DIFFERENT.keys() <= {name for name, *_ in TWINS}
