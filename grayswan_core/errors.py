@@ -20,8 +20,8 @@ GraySwanError
     │   └── InternalServerError           5xx
     └── ResponseError                     status 200, but not an answer we can read
         ├── IncompleteStreamError         the stream ended before the answer did
-        ├── ToolCallMissingError          no tool was called where one had to be
-        ├── ToolCallArgumentsError        a tool call's arguments are cut, or cannot be read
+        ├── ToolCallMissingError (ValueError)    no tool was called where one had to be
+        ├── ToolCallArgumentsError (ValueError)  a tool call's arguments are cut or unreadable
         ├── ContentFilterError            the service refused, and that was to be an error
         └── StreamError                   the service reported an error inside the stream
 ```
@@ -241,11 +241,11 @@ class IncompleteStreamError(ResponseError):
     is_retryable = True
 
 
-class ToolCallMissingError(ResponseError):
+class ToolCallMissingError(ResponseError, ValueError):
     """The model called no tool on offer, although it was asked to several times."""
 
 
-class ToolCallArgumentsError(ResponseError):
+class ToolCallArgumentsError(ResponseError, ValueError):
     """The arguments of a tool call are cut short, or are not what the tool takes."""
 
 

@@ -15,6 +15,8 @@ from grayswan_core.errors import (
     GraySwanError,
     InvalidRequestError,
     RateLimitError,
+    ToolCallArgumentsError,
+    ToolCallMissingError,
     UnsupportedContentError,
 )
 from grayswan_core.wire import ChatResponse
@@ -58,6 +60,11 @@ def test_every_error_of_the_module_is_public():
 def test_what_cannot_be_sent_is_a_value_error_too():
     assert issubclass(InvalidRequestError, ValueError)
     assert issubclass(UnsupportedContentError, InvalidRequestError)
+
+
+@pytest.mark.parametrize("kind", [ToolCallMissingError, ToolCallArgumentsError])
+def test_output_that_is_not_what_was_asked_for_is_a_value_error_too(kind):
+    assert issubclass(kind, ValueError)
 
 
 @pytest.mark.parametrize("kind", API_ERRORS)
