@@ -114,6 +114,10 @@ class Deadline:
         if now >= self._end or now >= self._tail_end:
             self.check()
 
+    def resume(self, since: float) -> None:
+        """Let the call's clock run again that stood still since then."""
+        self._end += self.clock() - since
+
     def check(self) -> None:
         """Let pass what is in time.
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from grayswan_core.errors import APIError
-from grayswan_core.http import transport
+from grayswan_core.http import gate, transport
 from grayswan_core.http.attempt import Attempt, Call
 from grayswan_core.http.deadline import Deadline
 from grayswan_core.http.http_clients import HttpClients
@@ -61,23 +61,27 @@ class Exchange:
         deadline = Deadline(self.timeout)
         body = piece = b""
         for number in itertools.count(1):
+            admission = gate.admit(len(call.body), deadline)
             attempt = Attempt(call, deadline, self.limits.max_response_size)
             try:
-                with (
-                    attempt,
-                    transport.Translated(deadline),
-                    self.http.sync_client() as client,
-                    closing(transport.send(client, _request(client, call, deadline))) as response,
-                ):
-                    if not _begins(attempt, response, call):
-                        size = self.limits.max_error_size
-                        body = transport.read_head(response, size, deadline)
-                        raise call.refusal(response.status_code, response.headers, body)
-                    for piece in transport.pieces(response, deadline):
-                        yield from attempt.feed(piece)
-                        if attempt.over:
-                            break
-                yield from attempt.close()
+                with admission:
+                    with (
+                        attempt,
+                        transport.Translated(deadline),
+                        self.http.sync_client() as client,
+                        closing(
+                            transport.send(client, _request(client, call, deadline))
+                        ) as response,
+                    ):
+                        if not _begins(attempt, response, call):
+                            size = self.limits.max_error_size
+                            body = transport.read_head(response, size, deadline)
+                            raise call.refusal(response.status_code, response.headers, body)
+                        for piece in transport.pieces(response, deadline):
+                            yield from attempt.feed(piece)
+                            if attempt.over:
+                                break
+                    yield from attempt.close()
             except APIError as error:
                 body = piece = b""  # the API may have echoed a secret
                 delay = self._delay(number, error, attempt, deadline)
@@ -90,28 +94,30 @@ class Exchange:
         deadline = Deadline(self.timeout)
         body = piece = b""
         for number in itertools.count(1):
+            admission = await gate.aadmit(len(call.body), deadline)
             attempt = Attempt(call, deadline, self.limits.max_response_size)
             try:
                 # No context manager here may be an async generator: when a loop ends, it closes
                 # all of them at once, and one cannot be closed while another closes it.
-                with attempt, transport.Translated(deadline):
-                    async with (
-                        self.http.async_client() as client,
-                        aclosing(
-                            await transport.asend(client, _request(client, call, deadline))
-                        ) as response,
-                    ):
-                        if not _begins(attempt, response, call):
-                            size = self.limits.max_error_size
-                            body = await transport.aread_head(response, size, deadline)
-                            raise call.refusal(response.status_code, response.headers, body)
-                        async for piece in transport.apieces(response, deadline):
-                            for item in attempt.feed(piece):
-                                yield item
-                            if attempt.over:
-                                break
-                for item in attempt.close():
-                    yield item
+                with admission:
+                    with attempt, transport.Translated(deadline):
+                        async with (
+                            self.http.async_client() as client,
+                            aclosing(
+                                await transport.asend(client, _request(client, call, deadline))
+                            ) as response,
+                        ):
+                            if not _begins(attempt, response, call):
+                                size = self.limits.max_error_size
+                                body = await transport.aread_head(response, size, deadline)
+                                raise call.refusal(response.status_code, response.headers, body)
+                            async for piece in transport.apieces(response, deadline):
+                                for item in attempt.feed(piece):
+                                    yield item
+                                if attempt.over:
+                                    break
+                    for item in attempt.close():
+                        yield item
             except APIError as error:
                 body = piece = b""  # the API may have echoed a secret
                 delay = self._delay(number, error, attempt, deadline)
