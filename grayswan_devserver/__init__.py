@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         UnfitRequestError,
         UsagePiece,
     )
+    from grayswan_devserver.load import Load
     from grayswan_devserver.recording import RecordedRequest
     from grayswan_devserver.rules import REFUSAL_TRIGGER, RulesEngine
     from grayswan_devserver.scripting import RawResponse, ScriptedEngine
@@ -36,6 +37,7 @@ __all__ = [
     "DevServer",
     "Engine",
     "FinishPiece",
+    "Load",
     "Piece",
     "RawResponse",
     "RecordedRequest",
@@ -56,6 +58,7 @@ _HOMES = {
     "DevServer": "server",
     "Engine": "engine",
     "FinishPiece": "engine",
+    "Load": "load",
     "Piece": "engine",
     "RawResponse": "scripting",
     "RecordedRequest": "recording",

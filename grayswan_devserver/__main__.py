@@ -38,8 +38,19 @@ def _serve(arguments: argparse.Namespace) -> int:
     import uvicorn  # noqa: PLC0415
 
     from grayswan_devserver.app import create_app  # noqa: PLC0415
+    from grayswan_devserver.load import Load  # noqa: PLC0415
+    from grayswan_devserver.recording import Recorder  # noqa: PLC0415
     from grayswan_devserver.server import listen, server_config  # noqa: PLC0415
 
+    try:
+        load = Load(
+            latency=arguments.latency,
+            requests_per_second=arguments.requests_per_second,
+            tokens_per_minute=arguments.tokens_per_minute,
+            fail_every=arguments.fail_every,
+        )
+    except ValueError as error:
+        return _complain(str(error))
     try:
         engine = _engine(arguments.engine)
     except (ImportError, RuntimeError) as error:
@@ -52,7 +63,13 @@ def _serve(arguments: argparse.Namespace) -> int:
         host, port = listener.getsockname()[:2]
         url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         print(_banner(url), flush=True)  # noqa: T201
-        app = create_app(engine, models=arguments.model, chunk_delay=arguments.chunk_delay)
+        app = create_app(
+            engine,
+            models=arguments.model,
+            chunk_delay=arguments.chunk_delay,
+            recorder=Recorder(limit=0),  # nobody can read it, and a long run would fill memory
+            load=load,
+        )
         # Interrupted, uvicorn stops in good order and then raises what interrupted it.
         with suppress(KeyboardInterrupt):
             uvicorn.Server(server_config(app, "warning")).run(sockets=[listener])
@@ -120,7 +137,26 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="pause before each piece of a stream (%(default)s)",
     )
+    _add_load(parser)
     return parser
+
+
+def _add_load(parser: argparse.ArgumentParser) -> None:
+    load = parser.add_argument_group("load", "play a busy API")
+    load.add_argument(
+        "--latency",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="wait before each request is handled (%(default)s)",
+    )
+    load.add_argument(
+        "--requests-per-second", type=float, metavar="N", help="answer further ones with 429"
+    )
+    load.add_argument(
+        "--tokens-per-minute", type=float, metavar="N", help="answer further ones with 429"
+    )
+    load.add_argument("--fail-every", type=int, metavar="N", help="answer every N-th with 500")
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from starlette.routing import Route
 from grayswan_core.wire import DEFAULT_CHAT_PATH, DEFAULT_MODEL, KNOWN_MODELS, MODERATION_PATH
 from grayswan_devserver.answers import Answer, play
 from grayswan_devserver.folding import Envelope
+from grayswan_devserver.load import Load, LoadMiddleware
 from grayswan_devserver.middleware import RecordingMiddleware, bearer_key
 from grayswan_devserver.moderation import REFUSAL, moderate
 from grayswan_devserver.problems import InvalidBodyError, RefusedError, error_body, json_response
@@ -51,6 +52,7 @@ def create_app(
     chunk_delay: float = 0.0,
     recorder: Recorder | None = None,
     script: Script | None = None,
+    load: Load | None = None,
 ) -> ASGIApp:
     """Make the application.
 
@@ -60,6 +62,7 @@ def create_app(
         chunk_delay: pause before each piece of a stream, in seconds.
         recorder: gets every request.
         script: answers to be given before the engine is asked.
+        load: latency, rate limits and failures; none unless given.
     """
     service = _Service(
         engine or RulesEngine(),
@@ -78,7 +81,8 @@ def create_app(
             RefusedError: _refusal,
         },
     )
-    return RecordingMiddleware(app, recorder or Recorder())
+    busy = app if load is None else LoadMiddleware(app, load)
+    return RecordingMiddleware(busy, recorder or Recorder())
 
 
 class _Service:

@@ -40,7 +40,7 @@ class RecordingMiddleware:
         try:
             await self._app(scope, exchange.receive, exchange.send)
         finally:
-            record.finish()
+            self._recorder.finish(record)
 
 
 class _Exchange:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from threading import Event, Lock
 from typing import Any
@@ -50,19 +51,38 @@ class RecordedRequest:
 
 
 class Recorder:
-    """The requests in the order they came. Safe to use from several threads."""
+    """The requests in the order they came. Safe to use from several threads.
 
-    def __init__(self) -> None:
-        self._requests: list[RecordedRequest] = []
+    Args:
+        limit: How many to keep, the latest; all of them unless given.
+    """
+
+    def __init__(self, limit: int | None = None) -> None:
+        self._requests: deque[RecordedRequest] = deque(maxlen=limit)
+        self._statuses: Counter[int] = Counter()
         self._lock = Lock()
 
     def add(self, request: RecordedRequest) -> None:
         with self._lock:
             self._requests.append(request)
 
+    def finish(self, request: RecordedRequest) -> None:
+        """Note that the server is done with a request, and count its status."""
+        if request.status is not None:
+            with self._lock:
+                self._statuses[request.status] += 1
+        request.finish()
+
     def clear(self) -> None:
         with self._lock:
             self._requests.clear()
+            self._statuses.clear()
+
+    @property
+    def statuses(self) -> Counter[int]:
+        """How many responses had which status, those of requests no longer kept included."""
+        with self._lock:
+            return self._statuses.copy()
 
     @property
     def requests(self) -> list[RecordedRequest]:

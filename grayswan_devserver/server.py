@@ -14,6 +14,7 @@ from grayswan_devserver.recording import RecordedRequest, Recorder
 from grayswan_devserver.scripting import Script
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Iterable
     from types import TracebackType
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from grayswan_devserver.engine import Engine
+    from grayswan_devserver.load import Load
     from grayswan_devserver.scripting import Scripted
 
 __all__ = ["DevServer", "listen"]
@@ -34,6 +36,8 @@ class DevServer:
         models: model names accepted beside the documented ones.
         chunk_delay: pause before each piece of a stream, in seconds.
         port: the port to listen on; 0 is a free one.
+        load: latency, rate limits and failures; none unless given.
+        keep_requests: how many recorded requests are kept, the latest; all unless given.
 
     Raises:
         OSError: on entering, the port is taken.
@@ -46,8 +50,10 @@ class DevServer:
         models: Iterable[str] = (),
         chunk_delay: float = 0.0,
         port: int = 0,
+        load: Load | None = None,
+        keep_requests: int | None = None,
     ) -> None:
-        self._recorder = Recorder()
+        self._recorder = Recorder(keep_requests)
         self._script = Script()
         self._port = port
         self._app = create_app(
@@ -56,6 +62,7 @@ class DevServer:
             chunk_delay=chunk_delay,
             recorder=self._recorder,
             script=self._script,
+            load=load,
         )
         self._running: tuple[_Server, Thread, socket.socket] | None = None
 
@@ -75,6 +82,11 @@ class DevServer:
     def requests(self) -> list[RecordedRequest]:
         """The requests since the start or the last `clear`, in the order they came."""
         return self._recorder.requests
+
+    @property
+    def statuses(self) -> Counter[int]:
+        """How many responses had which status since the start or the last `clear`."""
+        return self._recorder.statuses
 
     @property
     def last(self) -> RecordedRequest:

@@ -72,3 +72,21 @@ def test_a_model_that_does_not_load_is_told(monkeypatch, capsys):
     monkeypatch.setattr("grayswan_devserver.smollm2.engine.loaded", fail)
     assert main(["--engine", "smollm2", "--port", "0"]) == 1
     assert "Failed to init server" in capsys.readouterr().err
+
+
+def test_it_can_play_a_busy_api():
+    options = ["--latency", "0.001", "--requests-per-second", "1", "--fail-every", "100"]
+    command = [sys.executable, "-m", "grayswan_devserver", "--port", "0", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as run:  # noqa: S603 - our own code
+        try:
+            said = run.stdout.readline() + run.stdout.readline()
+            url = re.search(r"GRAY_SWAN_BASE_URL=(\S+)", said).group(1)
+            statuses = [httpx.get(url).status_code for _ in range(20)]
+            assert (statuses[0], 429 in statuses) == (404, True)
+        finally:
+            run.terminate()
+
+
+def test_a_load_that_cannot_work_is_refused(capsys):
+    assert main(["--requests-per-second", "0", "--port", "0"]) == 1
+    assert "requests_per_second is a number above 0" in capsys.readouterr().err
