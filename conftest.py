@@ -13,9 +13,10 @@ from typing import Any
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
 
+from grayswan_core.config import API_KEY_VARIABLE, BASE_URL_VARIABLES, MISSPELT_KEY_VARIABLES
 from grayswan_devserver import DevServer
 
-_ENVIRONMENT = ("GRAYSWAN_API_KEY", "GRAY_SWAN_BASE_URL")
+_ENVIRONMENT = (API_KEY_VARIABLE, *MISSPELT_KEY_VARIABLES, *BASE_URL_VARIABLES)
 
 
 def _start(namespace: dict[str, Any]) -> None:
@@ -26,6 +27,8 @@ def _start(namespace: dict[str, Any]) -> None:
     namespace["_loop"] = asyncio.new_event_loop()
     asyncio.set_event_loop(namespace["_loop"])
     namespace["_environment"] = {name: os.environ.get(name) for name in _ENVIRONMENT}
+    for name in _ENVIRONMENT:
+        os.environ.pop(name, None)
     os.environ.update(GRAYSWAN_API_KEY="local-test", GRAY_SWAN_BASE_URL=server.url)
 
 

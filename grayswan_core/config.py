@@ -1,4 +1,8 @@
-"""Where the service is and how to speak to it. The only module that reads the environment."""
+"""The key, the address and the other settings of a client, checked.
+
+The only module that reads the environment, but for proxies (`http.proxies`) and certificates
+(`http.certificates`).
+"""
 
 from __future__ import annotations
 
@@ -6,35 +10,40 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 from pydantic import SecretStr
 from typing_extensions import Self
 
 from grayswan_core.errors import APIError, ConfigurationError
+from grayswan_core.http.hosts import ascii_host, is_loopback
 from grayswan_core.http.retry import RetryPolicy
 from grayswan_core.limits import DEFAULT_LIMITS, DEFAULT_TIMEOUT, Limits, Timeout
 from grayswan_core.wire import DEFAULT_BASE_URL, DEFAULT_CHAT_PATH
 
 __all__ = [
     "API_KEY_VARIABLE",
-    "BASE_URL_VARIABLE",
+    "BASE_URL_VARIABLES",
     "DEFAULT_LIMITS",
     "DEFAULT_MAX_RETRIES",
     "DEFAULT_TIMEOUT",
+    "MISSPELT_KEY_VARIABLES",
     "ClientConfig",
     "Limits",
     "Timeout",
 ]
 
 API_KEY_VARIABLE = "GRAYSWAN_API_KEY"
-BASE_URL_VARIABLE = "GRAY_SWAN_BASE_URL"
+BASE_URL_VARIABLES = ("GRAY_SWAN_BASE_URL", "GRAYSWAN_BASE_URL", "GRAYSWAN_API_BASE")
+"""The first is the official library's, the others are what people and other tools write."""
+
+MISSPELT_KEY_VARIABLES = ("GRAY_SWAN_API_KEY", "GRAY_SWAN_KEY", "GRAYSWAN_KEY")
+"""Never read, but named where there is no key: one who sets it believes to have set the key."""
 
 DEFAULT_MAX_RETRIES = 5
 
-# Those the client sets itself, and those that say where the request ends.
+# Those the client sets itself, and those that frame the request.
 _FORBIDDEN_HEADERS = frozenset(
     {
         "authorization",
@@ -47,15 +56,20 @@ _FORBIDDEN_HEADERS = frozenset(
     }
 )
 
-# Anything shorter is a stand-in for tests, and is found in plain words.
+# Anything shorter is a placeholder in tests, and occurs in ordinary words.
 _SHORTEST_SECRET = 8
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+# RFC 3986, 3.3 and 3.4, and what is quoted already.
+_PATH_CHARACTERS = "/:@!$&'()*+,;=~?%"
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 @dataclass(frozen=True)
 class ClientConfig:
-    """All that a client needs to know, checked. Make it with `ClientConfig.resolve`."""
+    """All settings of a client, checked. Make it with `ClientConfig.resolve`."""
 
     api_key: SecretStr
     base_url: str = DEFAULT_BASE_URL
@@ -83,13 +97,13 @@ class ClientConfig:
 
         Args:
             api_key: The key; else the variable `GRAYSWAN_API_KEY`.
-            base_url: The service's address; else the variable `GRAY_SWAN_BASE_URL`; else
+            base_url: The API's address; else one of the `BASE_URL_VARIABLES`; else
                 `https://api.grayswan.ai`.
             chat_path: Path of the chat endpoint under the base URL.
-            timeout: Longest wait for the service to go on in seconds, or a `Timeout`.
+            timeout: Longest wait for the API to go on, in seconds, or a `Timeout`.
             max_retries: Tries after the first.
-            limits: What an answer may weigh, and how many connections may be open.
-            headers: Further headers to send with each request.
+            limits: Largest response sizes, and how many connections may be open.
+            headers: Additional headers to send with each request.
             allow_insecure_http: Allow `http://` to another machine than this one.
 
         Raises:
@@ -108,7 +122,7 @@ class ClientConfig:
         )
 
     def hide_secrets(self, error: APIError) -> None:
-        """Take the key and the further headers out of an error, where the service echoed them."""
+        """Redact the key and the additional headers in an error, where the API echoed them."""
         for secret in (self.api_key, *self.headers.values()):
             if len(secret) >= _SHORTEST_SECRET:
                 error.hide(secret.get_secret_value())
@@ -130,7 +144,7 @@ def _unpickled(base_url: str, *kept: Any) -> ClientConfig:
 
 
 def resolve_api_key(api_key: SecretStr | str | None = None) -> SecretStr:
-    """The key given, else the one in the environment, without the white space around it.
+    """The given key, else the one in the environment, without the white space around it.
 
     Raises:
         ConfigurationError: there is none, or it cannot be a key. The message never shows it,
@@ -140,7 +154,7 @@ def resolve_api_key(api_key: SecretStr | str | None = None) -> SecretStr:
     if not key.get_secret_value():
         raise ConfigurationError(
             "There is no Gray Swan API key. Set the environment variable"
-            f" {API_KEY_VARIABLE}, or pass api_key=..."
+            f" {API_KEY_VARIABLE}, or pass api_key=...{_misspelt_variable()}"
         )
     if not _may_be_sent(key):
         raise ConfigurationError(
@@ -150,68 +164,100 @@ def resolve_api_key(api_key: SecretStr | str | None = None) -> SecretStr:
     return key
 
 
+def _misspelt_variable() -> str:
+    found = next(filter(os.environ.get, MISSPELT_KEY_VARIABLES), None)
+    return f" ({found} is set, but it is not the name that is read.)" if found else ""
+
+
 def _stripped(key: SecretStr | str) -> SecretStr:
     return SecretStr((key.get_secret_value() if isinstance(key, SecretStr) else key).strip())
 
 
 def _may_be_sent(key: SecretStr) -> bool:
-    # A line break would end the header and start another; h11 would print the key in its error.
+    # A line break would end the header and start another.
     value = key.get_secret_value()
     return value.isascii() and value.isprintable() and " " not in value
 
 
 def resolve_base_url(base_url: str | None = None, *, allow_insecure_http: bool = False) -> str:
-    """The address given, else the one in the environment, else the service's own.
+    """The given address, else the one in the environment, else the API's own, normalised.
 
     Raises:
         ConfigurationError: it is no http(s) address, holds a password, a query or a fragment,
-            or would send the key in clear text to another machine.
+            or would send the key in clear text to another machine; or the environment names
+            two that differ.
     """
-    value = (base_url or os.environ.get(BASE_URL_VARIABLE) or DEFAULT_BASE_URL).strip()
-    # urlsplit drops line breaks and tabs without a word, and an empty query: look before it does.
-    if not value.isprintable() or " " in value or "\\" in value:
-        raise ConfigurationError(_bad_url("it holds characters that no address has"))
-    if "?" in value or "#" in value:
-        raise ConfigurationError(_bad_url("it must not hold a query or a fragment"))
+    if base_url is not None:
+        return _checked_url(base_url, "base_url", allow_insecure_http=allow_insecure_http)
+    found = {
+        name: _checked_url(value, name, allow_insecure_http=allow_insecure_http)
+        for name in BASE_URL_VARIABLES
+        if (value := os.environ.get(name, "")).strip()
+    }
+    if len(set(found.values())) > 1:
+        raise ConfigurationError(
+            f"The environment variables {' and '.join(found)} name different addresses. Unset all"
+            " but one, or pass base_url=..."
+        )
+    return next(iter(found.values()), DEFAULT_BASE_URL)
+
+
+def _checked_url(given: str, source: str, *, allow_insecure_http: bool) -> str:
     try:
-        parts = urlsplit(value)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        raise ConfigurationError(_bad_url("it cannot be read")) from None
-    problem = _url_problem(parts, host or "", allow_insecure_http=allow_insecure_http)
-    if problem:
-        raise ConfigurationError(_bad_url(problem))
-    return value.rstrip("/")
+        return _normalised_url(given.strip(), allow_insecure_http=allow_insecure_http)
+    except ValueError as error:
+        # Not chained: Python's own messages may quote the address, and with it a password.
+        raise ConfigurationError(f"The base URL in {source} cannot be used: {error}.") from None
 
 
-def _url_problem(parts: SplitResult, host: str, *, allow_insecure_http: bool) -> str | None:
-    if parts.scheme not in ("http", "https") or not host:
-        return "it has to look like https://host or https://host/path"
+def _normalised_url(value: str, *, allow_insecure_http: bool) -> str:
+    """The address in one spelling: scheme and host in lower case, no default port, no last slash.
+
+    Raises:
+        ValueError: it cannot be used; the message says why and holds nothing of it.
+    """
+    # urlsplit silently drops line breaks, tabs and an empty query: look before it does.
+    if not value.isprintable() or " " in value or "\\" in value:
+        raise ValueError("it holds characters that no address has")
+    if "?" in value or "#" in value:
+        raise ValueError("it must not hold a query or a fragment")
+    parts, host, port = _split(value)
+    if parts.scheme not in _DEFAULT_PORTS or not host:
+        raise ValueError("it has to look like https://host or https://host/path")
     if "@" in parts.netloc:
-        return "it must not hold a user name or password"
-    if parts.scheme == "http" and not (_is_loopback(host) or allow_insecure_http):
-        return (
+        raise ValueError("it must not hold a user name or password")
+    host = ascii_host(host)
+    if parts.scheme == "http" and not (is_loopback(host) or allow_insecure_http):
+        raise ValueError(
             "plain http would send the key in clear text to another machine; use https, or pass"
             " allow_insecure_http=True if that is what you want"
         )
-    return None
+    where = f"[{host}]" if ":" in host else host
+    if port is not None and port != _DEFAULT_PORTS[parts.scheme]:
+        where = f"{where}:{port}"
+    return f"{parts.scheme}://{where}{_quoted(parts.path)}".rstrip("/")
 
 
-def _bad_url(problem: str) -> str:
-    return f"The base URL cannot be used: {problem}. It comes from base_url or {BASE_URL_VARIABLE}."
-
-
-def _is_loopback(host: str) -> bool:
+def _split(value: str) -> tuple[SplitResult, str, int | None]:
     try:
-        return ip_address(host).is_loopback
+        parts = urlsplit(value)
+        host, port = parts.hostname, parts.port
     except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
+        raise ValueError("it cannot be read") from None
+    if port == 0:
+        raise ValueError("port 0 is none that can be connected to")
+    return parts, host or "", port
 
 
 def _checked_path(path: str) -> str:
     if not path.isprintable() or " " in path or "#" in path:
         raise ConfigurationError(f"chat_path holds characters that no path has: {path!r}.")
-    return "/" + path.strip("/")
+    return "/" + _quoted(path.strip("/"))
+
+
+def _quoted(path: str) -> str:
+    """The path in ASCII, as a request line has it."""
+    return quote(path, safe=_PATH_CHARACTERS)
 
 
 def _checked_headers(headers: Mapping[str, str]) -> dict[str, SecretStr]:

@@ -73,7 +73,7 @@ class ModelSettings(Closing, BaseModel):
         repr=False,
     )
     base_url: str | None = Field(
-        default=None, description="The service's address; else the variable GRAY_SWAN_BASE_URL."
+        default=None, description="The API's address; else a variable, as GRAY_SWAN_BASE_URL."
     )
     chat_path: str = Field(
         default=DEFAULT_CHAT_PATH, description="Path of the chat endpoint under base_url."

@@ -8,12 +8,15 @@ from collections.abc import Iterator
 
 import pytest
 
+from grayswan_core.config import API_KEY_VARIABLE, BASE_URL_VARIABLES, MISSPELT_KEY_VARIABLES
+
 pytest.register_assert_rewrite("conformance")
 
 
 @pytest.fixture(autouse=True)
 def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("GRAYSWAN_API_KEY", "GRAY_SWAN_BASE_URL", "LC_OUTPUT_VERSION"):
+    ours = (API_KEY_VARIABLE, *MISSPELT_KEY_VARIABLES, *BASE_URL_VARIABLES)
+    for name in (*ours, "LC_OUTPUT_VERSION"):
         monkeypatch.delenv(name, raising=False)
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)

@@ -17,8 +17,8 @@ from urllib.request import getproxies
 import httpx
 
 from grayswan_core.errors import ConfigurationError
+from grayswan_core.http.certificates import ssl_context
 from grayswan_core.http.deadline import Wait
-from grayswan_core.http.http_clients import ssl_context
 from grayswan_core.http.plain_client import PlainAsyncClient
 from grayswan_core.limits import DEFAULT_LIMITS, Limits
 

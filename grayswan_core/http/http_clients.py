@@ -15,22 +15,20 @@ import threading
 import weakref
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import cache, partial
+from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import httpx
 
 from grayswan_core.errors import ConfigurationError
+from grayswan_core.http.certificates import ssl_context
 from grayswan_core.http.loop_clients import CONNECTIONS_PER_CLIENT, LoopClients
 from grayswan_core.http.network import Sockets, keep_deadlines
 from grayswan_core.http.plain_client import PlainAsyncClient, PlainClient
 from grayswan_core.limits import DEFAULT_LIMITS, Limits
 
-if TYPE_CHECKING:
-    import ssl
-
-__all__ = ["AsyncClient", "AsyncClientMaker", "HttpClients", "SyncClient", "ssl_context"]
+__all__ = ["AsyncClient", "AsyncClientMaker", "HttpClients", "SyncClient"]
 
 SyncClient: TypeAlias = httpx.Client
 AsyncClient: TypeAlias = httpx.AsyncClient
@@ -264,9 +262,3 @@ def _client_options(limits: Limits, connections: int) -> dict[str, Any]:
             keepalive_expiry=limits.idle_seconds,
         ),
     }
-
-
-@cache
-def ssl_context() -> ssl.SSLContext:
-    """One for the process: making one costs 20 ms and more, for the certificates it loads."""
-    return httpx.create_ssl_context()

@@ -193,10 +193,6 @@ def test_the_clients_made_here_are_plain(clients):
     assert isinstance(sync_client_of(clients), PlainClient)
 
 
-def test_certificates_are_loaded_once(clients):
-    assert http_clients.ssl_context() is http_clients.ssl_context()
-
-
 # --- clients passed in
 
 
