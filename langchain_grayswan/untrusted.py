@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from functools import cache
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from langchain_core.callbacks import (
     AsyncCallbackManagerForRetrieverRun,
@@ -24,7 +24,7 @@ from langchain_core.runnables import Runnable, RunnableConfig, RunnableSerializa
 from langchain_core.tools import BaseTool
 from langchain_core.tools import tool as make_tool
 
-from grayswan_core.untrusted.spans import mark_all, mark_untrusted, strip_marks
+from grayswan_core.untrusted.values import mark_all, mark_untrusted, strip_with
 
 __all__ = [
     "MarkDocuments",
@@ -36,6 +36,34 @@ __all__ = [
     "untrusted_retriever",
     "untrusted_tool",
 ]
+
+_T = TypeVar("_T")
+
+
+def strip_marks(value: _T) -> _T:
+    """A copy without any mark: of a text, a document, a message, or lists and dicts of these.
+
+    For what people see: sources, tool output, histories. A message keeps its artifact as it is,
+    since marking leaves it alone.
+
+    Raises:
+        TypeError: it is, or holds, an object of another type.
+    """
+    return cast("_T", strip_with(_stripped, value))
+
+
+def _stripped(value: Any) -> Any:
+    if isinstance(value, Document):
+        fields: tuple[str, ...] = ("id", "page_content", "metadata")
+    elif isinstance(value, BaseMessage):
+        fields = ("content", "additional_kwargs", "tool_calls", "invalid_tool_calls")
+    else:
+        raise TypeError(
+            f"strip_marks() does not know where a {type(value).__name__} holds text. Pass a text,"
+            " a Document, a message, or a list or dict of these."
+        )
+    held = {name: getattr(value, name) for name in fields if hasattr(value, name)}
+    return value.model_copy(update=strip_marks(held))
 
 
 def mark_documents(documents: Iterable[Document], *, metadata: bool = True) -> list[Document]:
@@ -157,7 +185,7 @@ def untrusted_tool(tool: BaseTool | Callable[..., Any]) -> BaseTool:
 
     The tool keeps its class, its name, its schema and what is injected into it. Its results are
     marked on their way out: the content of a `ToolMessage`, but not its artifact; messages in a
-    `Command`; and of a bare result every text in it (`grayswan_core.untrusted.spans.mark_all`).
+    `Command`; and of a bare result every text in it (`grayswan_core.untrusted.values.mark_all`).
 
     Args:
         tool: A tool, which is left as it is, or a function to make one of.

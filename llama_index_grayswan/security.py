@@ -44,7 +44,7 @@ from llama_index.core.response_synthesizers import BaseSynthesizer
 from llama_index.core.tools import BaseTool, QueryEngineTool
 
 from grayswan_core import ConfigurationError
-from grayswan_core.untrusted.spans import mark_all, mark_untrusted
+from grayswan_core.untrusted.values import mark_all, mark_untrusted
 from llama_index_grayswan.untrusted import untrusted_tool
 
 __all__ = ["secure"]

@@ -18,7 +18,7 @@ from llama_index.core.schema import BaseNode, MetadataMode, NodeWithScore, Query
 from llama_index.core.tools import AsyncBaseTool, BaseTool, FunctionTool, ToolOutput
 from pydantic import Field
 
-from grayswan_core.untrusted.spans import mark_all, mark_untrusted, strip_marks
+from grayswan_core.untrusted.values import mark_all, mark_untrusted, strip_marks
 
 __all__ = [
     "UntrustedNodePostprocessor",

@@ -20,7 +20,8 @@ from benchmarks.leakage.metrics import PROBE, Request, measure
 from benchmarks.leakage.payloads import own_documents
 from benchmarks.leakage.recorder import Recorder
 from benchmarks.leakage.report import table
-from grayswan_core.untrusted.spans import mark_untrusted, split
+from grayswan_core.untrusted.marks import mark_untrusted
+from grayswan_core.untrusted.spans import split
 
 # LlamaIndex writes streamed answers to its history in threads that outlive the call.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

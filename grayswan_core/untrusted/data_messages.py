@@ -17,8 +17,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic_core import to_json
+
 from grayswan_core.errors import InvalidRequestError
-from grayswan_core.untrusted.marks import has_marks, strip_marks
+from grayswan_core.untrusted.marks import has_marks, may_have_marks, without_marks
 from grayswan_core.untrusted.spans import split, unmarked
 from grayswan_core.wire import ChatRequest, Message, Role, Tool, ToolCall
 
@@ -41,9 +43,23 @@ def separate(request: ChatRequest) -> ChatRequest:
 
 
 def _is_marked(request: ChatRequest) -> bool:
-    return any(map(_message_is_marked, request.messages)) or any(
-        map(_tool_is_marked, request.tools or ())
-    )
+    """Whether there may be a mark anywhere: one search, however many texts there are.
+
+    Each string of each tool's schema would be one otherwise, on every call.
+    """
+    texts = [message.content for message in request.messages]
+    texts += [
+        text
+        for message in request.messages
+        for call in message.tool_calls or ()
+        for text in (call.function.arguments, call.function.name)
+    ]
+    if request.tools:
+        try:
+            texts.append(to_json(request.tools, serialize_unknown=True).decode())
+        except ValueError:  # a text that is not valid Unicode, which is refused when it is sent
+            return True
+    return may_have_marks("\n".join(texts))
 
 
 def _message_is_marked(message: Message) -> bool:
@@ -160,7 +176,7 @@ def _data(text: str) -> Message:
 def _check_name(name: str) -> None:
     if has_marks(name):
         raise InvalidRequestError(
-            f"The name of the tool {strip_marks(name)!r} is untrusted text. Name tools in the"
+            f"The name of the tool {without_marks(name)!r} is untrusted text. Name tools in the"
             " program, not after what a document says."
         )
 

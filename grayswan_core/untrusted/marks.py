@@ -39,7 +39,8 @@ __all__ = [
     "has_marks",
     "mark_untrusted",
     "may_be_ours",
-    "strip_marks",
+    "may_have_marks",
+    "without_marks",
 ]
 
 WORDS_PER_TICK = 7
@@ -170,7 +171,7 @@ def mark_untrusted(text: str) -> str:
     without a word comes back as it is.
     """
     if _is_marked(text):
-        text = strip_marks(text)
+        text = without_marks(text)
     if not text.strip():
         return text
     global _issued  # noqa: PLW0603 - whether there are marks of ours is a fact of the process
@@ -189,7 +190,7 @@ def may_be_ours(run: Sequence[Anchor]) -> bool:
     return _issued or any(anchor.kind in {Kind.OPEN, Kind.CLOSE} for anchor in run)
 
 
-def strip_marks(text: str) -> str:
+def without_marks(text: str) -> str:
     """The text without any mark, as it was before it was marked."""
     parts: list[str] = []
     place = 0
@@ -202,6 +203,11 @@ def strip_marks(text: str) -> str:
             parts.append(_without_equals(text[anchor.start : anchor.end]))
         place = anchor.end
     return "".join((*parts, text[place:])) if parts else text
+
+
+def may_have_marks(text: str) -> bool:
+    """Whether the text holds what every spelling of a mark holds. Fast; if False, it has none."""
+    return _LEAD in text or any(hint in text for hint in _ESCAPED_HINTS)
 
 
 def has_marks(text: str) -> bool:

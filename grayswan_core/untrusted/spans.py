@@ -11,10 +11,9 @@ can be left behind is a piece without any mark in it: no more words than that, c
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 from grayswan_core.untrusted.marks import (
     WORDS_PER_TICK,
@@ -22,12 +21,11 @@ from grayswan_core.untrusted.marks import (
     Kind,
     anchors,
     few_words,
-    mark_untrusted,
     may_be_ours,
-    strip_marks,
+    without_marks,
 )
 
-__all__ = ["Piece", "mark_all", "mark_untrusted", "split", "strip_marks", "unmarked"]
+__all__ = ["Piece", "split", "unmarked"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +46,7 @@ def split(text: str) -> list[Piece]:
     for start, end in _untrusted_spans(text):
         if place < start:
             pieces.append(Piece(text[place:start], untrusted=False))
-        pieces.append(Piece(strip_marks(text[start:end]), untrusted=True))
+        pieces.append(Piece(without_marks(text[start:end]), untrusted=True))
         place = end
     if place < len(text) or not pieces:
         pieces.append(Piece(text[place:], untrusted=False))
@@ -58,30 +56,6 @@ def split(text: str) -> list[Piece]:
 def unmarked(text: str) -> str:
     """The text as it is sent: without marks, but with what merely looks like one."""
     return "".join(piece.text for piece in split(text))
-
-
-_LONGEST_NAME = 24
-
-
-def mark_all(value: Any) -> Any:
-    """A value with every text in it marked: in lists, tuples and mappings, however deep.
-
-    Numbers and None say nothing and stay. Of a mapping's keys, short names stay, so that programs
-    find them. Whatever else it is, a template would write it as text, so it becomes marked text.
-    """
-    if value is None or isinstance(value, (bool, int, float)):
-        return value
-    if isinstance(value, Mapping):
-        return {_marked_key(key): mark_all(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        marked = [mark_all(item) for item in value]
-        return marked if isinstance(value, list) else tuple(marked)
-    return mark_untrusted(value if isinstance(value, str) else str(value))
-
-
-def _marked_key(key: Any) -> Any:
-    is_name = isinstance(key, str) and key.isidentifier() and len(key) <= _LONGEST_NAME
-    return key if is_name else mark_all(key)
 
 
 def _untrusted_spans(text: str) -> Iterator[tuple[int, int]]:

@@ -43,7 +43,7 @@ from grayswan_core import (
     StreamError,
     Timeout,
 )
-from grayswan_core.untrusted.spans import mark_untrusted
+from grayswan_core.untrusted.marks import mark_untrusted
 
 REQUEST = ChatRequest(model="cygnet", messages=[Message(role="user", content="Hello")])
 QUESTION = ModerationRequest(input="Is this all right?")

@@ -115,6 +115,20 @@ async def test_the_trace_shows_both_retrievers(shelf):
         assert outer == parent
 
 
+def test_people_are_shown_text_without_marks(documents):
+    assert documents == strip_marks(mark_documents(documents))
+    message = ToolMessage(mark_untrusted(PAGE), tool_call_id="1", artifact=object())
+    called = {"name": "read", "args": {"page": mark_untrusted(PAGE)}, "id": "1"}
+    asked = AIMessage([{"type": "text", "text": mark_untrusted(PAGE)}], tool_calls=[called])
+    shown = strip_marks({"messages": [message, asked]})["messages"]
+    assert PAGE == shown[0].content != message.content
+    assert message.artifact is shown[0].artifact
+    assert PAGE == shown[1].content[0]["text"]
+    assert {"page": PAGE} == shown[1].tool_calls[0]["args"]
+    with pytest.raises(TypeError, match="a Command holds text"):
+        strip_marks([Command(update={})])
+
+
 PROMPT = ChatPromptTemplate(
     [("system", "Answer from the context.\n\n{context}\n\nBe brief."), ("human", "{question}")]
 )

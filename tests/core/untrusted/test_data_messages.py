@@ -6,11 +6,12 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from benchmarks.leakage.attacks import documents, texts
+from benchmarks.leakage.attacks import LEADS, documents, texts
 from grayswan_core.errors import InvalidRequestError
 from grayswan_core.request.build import build_call
+from grayswan_core.untrusted import data_messages
 from grayswan_core.untrusted.data_messages import separate
-from grayswan_core.untrusted.marks import has_marks, mark_untrusted, strip_marks
+from grayswan_core.untrusted.marks import has_marks, mark_untrusted, without_marks
 from grayswan_core.wire import (
     ChatRequest,
     FunctionCall,
@@ -47,6 +48,35 @@ def sent(*messages, tools=None):
 def test_a_request_without_marks_is_itself():
     request = ChatRequest(model="cygnet", messages=[said("user", "Hello")], tools=[tool()])
     assert separate(request) is request
+
+
+def test_tools_cost_one_search_and_not_one_a_string(monkeypatch):
+    searches = []
+    may_have_marks = data_messages.may_have_marks
+    monkeypatch.setattr(
+        data_messages, "may_have_marks", lambda text: searches.append(text) or may_have_marks(text)
+    )
+    monkeypatch.setattr(data_messages, "has_marks", pytest.fail)
+    tools = [tool(f"Tool {number}.", name=f"tool_{number}") for number in range(50)]
+    sent(said("user", "Hello"), tools=tools)
+    assert 1 == len(searches)
+
+
+@pytest.mark.parametrize("lead", LEADS)
+def test_a_mark_in_a_schema_is_found_however_it_is_spelt(lead):
+    marked = mark_untrusted(PAGE).replace("\u2634", lead)
+    found = sent(said("user", "Hello"), tools=[tool(parameters={"x": [{"y": marked}]})])
+    assert "data" in [role for role, _ in found]
+
+
+def test_a_schema_that_is_no_json_is_refused_where_it_is_sent():
+    request = ChatRequest(
+        model="cygnet",
+        messages=[said("user", "Hello")],
+        tools=[tool("\ud800", {"default": object()})],
+    )
+    with pytest.raises(ValueError, match="cannot be written as JSON"):
+        separate(request).to_body()
 
 
 def test_untrusted_text_leaves_a_reference_and_follows_the_question():
@@ -238,7 +268,7 @@ def test_no_text_gets_out_of_its_message(trusted, untrusted):
     messages = [said("user", f"{trusted} a {mark_untrusted(untrusted)} b")]
     question, data = separate(ChatRequest(model="cygnet", messages=messages)).messages
     assert f"{trusted} a [data 1] b" == question.content
-    assert f"[data 1]\n{strip_marks(mark_untrusted(untrusted))}" == data.content
+    assert f"[data 1]\n{without_marks(mark_untrusted(untrusted))}" == data.content
 
 
 def test_it_is_the_last_step_before_a_request_is_sent():

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from benchmarks.leakage.attacks import HOSTILE, LEAD, LEADS, documents, texts
 from grayswan_core.untrusted import marks
-from grayswan_core.untrusted.marks import Kind, anchors, has_marks, mark_untrusted, strip_marks
+from grayswan_core.untrusted.marks import Kind, anchors, has_marks, mark_untrusted, without_marks
 
 ID = re.compile(r"untrusted:([a-z2-7]{10})")
 
@@ -33,14 +33,14 @@ def test_a_marked_text_says_what_it_is():
 @example("\\" * 60)
 def test_a_text_comes_back_as_it_was(text):
     assume(not marks._is_marked(text))
-    assert text == strip_marks(mark_untrusted(text))
+    assert text == without_marks(mark_untrusted(text))
 
 
 @given(texts)
 def test_marking_twice_is_marking_once(text):
     once = mark_untrusted(text)
     twice = mark_untrusted(once)
-    assert strip_marks(once) == strip_marks(twice)
+    assert without_marks(once) == without_marks(twice)
     assert len(once) == len(twice)
 
 
@@ -56,7 +56,7 @@ def test_marking_twice_is_marking_once(text):
     ],
 )
 def test_what_looks_like_a_piece_of_a_marked_text_is_marked_as_one(piece):
-    assert strip_marks(piece) == strip_marks(mark_untrusted(piece))
+    assert without_marks(piece) == without_marks(mark_untrusted(piece))
 
 
 @given(documents, st.data())
@@ -68,7 +68,7 @@ def test_a_piece_of_a_marked_text_is_known_for_one(document, data):
     first, last = sorted(data.draw(st.tuples(*[st.sampled_from([0, *places, len(marked)])] * 2)))
     piece = marked[first:last]
     again = mark_untrusted(piece)
-    assert LEAD not in strip_marks(again)
+    assert LEAD not in without_marks(again)
 
 
 @pytest.mark.parametrize("text", ["", " ", "\n\t \n", "\u2003"])
@@ -81,7 +81,7 @@ def test_text_without_a_word_is_left_alone(text):
 )
 def test_a_text_may_have_the_character_itself(text):
     assert not marks._is_marked(text)
-    assert text == strip_marks(mark_untrusted(text))
+    assert text == without_marks(mark_untrusted(text))
 
 
 @given(texts)
@@ -112,8 +112,8 @@ def test_a_mark_of_another_process_is_none_of_ours(monkeypatch):
     marked = mark_untrusted("Some text.")
     monkeypatch.setattr(marks, "_KEY", b"another")
     assert not any(anchor.id for anchor in anchors(marked))
-    assert "Some text." == strip_marks(marked)
-    assert "Some text." == strip_marks(mark_untrusted(marked))
+    assert "Some text." == without_marks(marked)
+    assert "Some text." == without_marks(mark_untrusted(marked))
 
 
 # What templates do to a text, and the text that is then in it.
@@ -148,7 +148,7 @@ def test_marks_are_read_however_they_are_spelt(spell, text):
     marked = spell(mark_untrusted(text))
     found = anchors(marked)
     assert [Kind.OPEN, Kind.CLOSE] == [each.kind for each in found if each.id]
-    bare = strip_marks(marked)
+    bare = without_marks(marked)
     if LEAD not in text and "2634" not in text:
         assert not has_marks(bare)
     assert re.findall(r"w\d+x\d+", text) == re.findall(r"w\d+x\d+", bare.lower())
@@ -161,7 +161,7 @@ def test_backslashes_of_the_text_are_its_own():
         json.dumps(json.dumps(said)),
         json.dumps([json.dumps([json.dumps(said)])]),
     ):
-        value = strip_marks(text)
+        value = without_marks(text)
         while isinstance(value, str):
             value = json.loads(value)
             value = value[0] if isinstance(value, list) else value
@@ -171,7 +171,7 @@ def test_backslashes_of_the_text_are_its_own():
 @given(documents, st.integers(25, 120))
 def test_marks_outlive_line_wrapping(document, width):
     wrapped = textwrap.fill(mark_untrusted(document), width)
-    assert document.split() == strip_marks(wrapped).split()
+    assert document.split() == without_marks(wrapped).split()
 
 
 @given(documents)
@@ -224,9 +224,9 @@ ONE_MILLION = 1_000_000
 def test_no_text_takes_longer_than_its_length(text):
     # A cost that grew with the square of the length would not end in a day.
     assert (
-        strip_marks(text) == strip_marks(mark_untrusted(text))
+        without_marks(text) == without_marks(mark_untrusted(text))
         if marks._is_marked(text)
-        else text == strip_marks(mark_untrusted(text))
+        else text == without_marks(mark_untrusted(text))
     )
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from benchmarks.leakage.attacks import HOSTILE, LEAD, documents, longest_leak, texts
 from grayswan_core.untrusted import marks
-from grayswan_core.untrusted.marks import WORDS_PER_TICK, has_marks, mark_untrusted, strip_marks
+from grayswan_core.untrusted.marks import WORDS_PER_TICK, has_marks, mark_untrusted, without_marks
 from grayswan_core.untrusted.spans import Piece, split
 
 BEFORE = "Answer from the context alone and say so. Context:"
@@ -86,14 +86,14 @@ def test_templates_keep_the_two_apart(template, document):
 @given(texts, texts)
 def test_nothing_of_any_text_is_trusted_when_it_is_whole(first, second):
     # A text of nothing but what is left of marks says nothing, and is no piece.
-    assume(all(strip_marks(mark_untrusted(each)).strip() for each in (first, second)))
+    assume(all(without_marks(mark_untrusted(each)).strip() for each in (first, second)))
     marked = mark_untrusted(first)
     text = f"{BEFORE} {marked}{mark_untrusted(second)} between {mark_untrusted(first)}\n{AFTER}"
     assert f"{BEFORE}  between \n{AFTER}" == trusted(text)
     assert [
-        strip_marks(mark_untrusted(first)),
-        strip_marks(mark_untrusted(second)),
-        strip_marks(mark_untrusted(first)),
+        without_marks(mark_untrusted(first)),
+        without_marks(mark_untrusted(second)),
+        without_marks(mark_untrusted(first)),
     ] == untrusted(text)
 
 
