@@ -11,13 +11,15 @@ VENV := .venv/$(VERSION)
 MIN_VENV := .venv/$(VERSION)-min
 BENCH_VENV := .venv/$(VERSION)-bench
 DOCS_VENV := .venv/$(VERSION)-docs
+ECOSYSTEM_VENV := .venv/$(VERSION)-ecosystem
+RELEASE_VENV := .venv/$(VERSION)-release
 RUN := $(VENV)/bin/python
 INSTALL = -m pip install --quiet --disable-pip-version-check
 TESTS ?=
 FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help model demo notebooks test test-min check format serve bench faults fuzz docs clean
+.PHONY: help model demo notebooks test test-min test-ecosystem check format serve bench faults fuzz docs dist release-check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,11 +36,15 @@ test: $(VENV)/.check model ## run every test
 test-min: $(MIN_VENV)/.test ## run every test on the oldest versions that pyproject.toml admits
 	$(MIN_VENV)/bin/python -X dev -m pytest $(TESTS)
 
-check: $(VENV)/.check ## formatting, lint, types and the import contracts
+test-ecosystem: $(ECOSYSTEM_VENV)/.ecosystem ## run third parties' packages on the local server, in their own environment
+	$(ECOSYSTEM_VENV)/bin/python -X dev -m pytest $(if $(TESTS),$(TESTS),tests/ecosystem)
+
+check: $(VENV)/.check ## formatting, lint, types, the import contracts and the workflows
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
+	$(VENV)/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
 format: $(VENV)/.check ## format and mend what can be mended
 	$(VENV)/bin/ruff format .
@@ -57,6 +63,15 @@ docs: $(DOCS_VENV)/.docs ## build the documentation; warnings are errors
 	@$(DOCS_VENV)/bin/python -m sphinx --fail-on-warning --keep-going --nitpicky --quiet -b html docs docs/_build/html
 	@echo "Built. Open docs/_build/html/index.html"
 
+dist: $(RELEASE_VENV)/.release ## build all distributions into dist/
+	rm -rf dist
+	$(RELEASE_VENV)/bin/python -m build --outdir dist .
+	for name in packages/*/; do $(RELEASE_VENV)/bin/python -m build --wheel --outdir dist $$name || exit 1; done
+
+release-check: dist ## rehearse a release: build, check the metadata, install by name (nothing is uploaded)
+	$(RELEASE_VENV)/bin/python -m twine check --strict dist/*
+	$(RELEASE_VENV)/bin/python scripts/check_release.py dist
+
 serve: $(VENV)/.demo $(if $(filter smollm2,$(ENGINE)),model) ## run the local server (ENGINE=smollm2: with a small real model)
 	$(RUN) -m grayswan_devserver $(if $(ENGINE),--engine $(ENGINE))
 
@@ -64,7 +79,7 @@ clean: ## remove the environments and everything made
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build docs/_build docs/notebooks
 
 # pip has known dependency groups since 25.1, and a new environment may have an older one.
-$(VENV)/.pip $(MIN_VENV)/.pip $(BENCH_VENV)/.pip $(DOCS_VENV)/.pip:
+$(VENV)/.pip $(MIN_VENV)/.pip $(BENCH_VENV)/.pip $(DOCS_VENV)/.pip $(ECOSYSTEM_VENV)/.pip $(RELEASE_VENV)/.pip:
 	@echo "Making an environment for Python $(VERSION) in $(@D) ..."
 	@$(PYTHON) -m venv $(@D)
 	@$(@D)/bin/python $(INSTALL) --upgrade "pip>=25.1"
@@ -91,6 +106,15 @@ $(VENV)/.check: $(VENV)/.pip pyproject.toml constraints.txt
 $(MIN_VENV)/.test: $(MIN_VENV)/.pip pyproject.toml constraints-min.txt
 	@echo "Installing the oldest versions admitted (once, a minute or so) ..."
 	@$(MIN_VENV)/bin/python $(INSTALL) --constraint constraints-min.txt --editable ".[all]" --group test
+	@touch $@
+
+$(ECOSYSTEM_VENV)/.ecosystem: $(ECOSYSTEM_VENV)/.pip pyproject.toml
+	@echo "Installing third parties' packages (once, some minutes) ..."
+	@$(ECOSYSTEM_VENV)/bin/python $(INSTALL) --editable ".[all,ray]" --group ecosystem
+	@touch $@
+
+$(RELEASE_VENV)/.release: $(RELEASE_VENV)/.pip pyproject.toml
+	@$(RELEASE_VENV)/bin/python $(INSTALL) --group release
 	@touch $@
 
 $(BENCH_VENV)/.bench: $(BENCH_VENV)/.pip pyproject.toml constraints.txt

@@ -54,7 +54,7 @@ def call(call_id: str, name: str, arguments: str) -> ToolCall:
         (HumanMessage([]), Turn("user", "")),
         (ToolMessage("Sun", tool_call_id="1"), Turn("tool", "Sun", tool_call_id="1")),
         (
-            ToolMessage([{"type": "text", "text": "Sun"}], tool_call_id="1", artifact=object()),
+            ToolMessage([{"type": "text", "text": "Sun"}], tool_call_id="1", artifact={"rows": 3}),
             Turn("tool", "Sun", tool_call_id="1"),
         ),
     ],

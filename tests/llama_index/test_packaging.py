@@ -135,3 +135,13 @@ def test_beside_openais_package(tmp_path):
         "print(OpenAI.class_name(), GraySwan.class_name())\n"
     )
     assert run(sys.executable, "-c", program, cwd=tmp_path).split() == ["openai_llm", "GraySwan"]
+
+
+def test_the_package_page_has_no_relative_link(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith("/METADATA"))
+        page = archive.read(name).decode()
+    links = re.findall(r"\]\(([^)\s]+)", page)
+    assert len(links) > 10
+    assert [] == [link for link in links if not link.startswith(("https://", "#"))]
+    assert not re.search(r"\$HFPR|src=|href=", page)
