@@ -30,11 +30,10 @@ class StreamReview:
         self._held: list[Chunk] = []
         self._open = not rounds.call.tool_required
 
-    def sieve(self, chunk: Chunk) -> None:
+    def sieve(self, choice: ChunkChoice) -> None:
         """Take second and later calls out, where one is wanted."""
         if not self._call.parallel_tool_calls:
-            for choice in chunk.get("choices", ()):
-                _drop_later_calls(choice)
+            _drop_later_calls(choice)
 
     def admit(self, chunk: Chunk, answer: Accumulator) -> Sequence[Chunk]:
         """The chunks that may be handed out now.

@@ -1,8 +1,11 @@
-"""Chunks of a stream to the answer they make up. Pure; one for sync, async and errors."""
+"""Chunks of a stream to the response they make up. Sans-I/O; one for sync, async and errors."""
 
 from __future__ import annotations
 
-from grayswan_core.decoding.tool_calls import ToolCallAssembler
+from collections.abc import Callable
+from typing import TypeAlias
+
+from grayswan_core.decoding.tool_calls import CallIndexer, CallSoFar, ToolCallAssembler
 from grayswan_core.wire import (
     ChatResponse,
     Choice,
@@ -13,23 +16,29 @@ from grayswan_core.wire import (
     UsageDelta,
 )
 
-__all__ = ["Accumulator"]
+__all__ = ["Accumulator", "Sieve"]
+
+Sieve: TypeAlias = Callable[[ChunkChoice], None]
 
 
 class _ChoiceParts:
     def __init__(self) -> None:
         self.content: list[str] = []
         self.refusal: list[str] = []
-        self.tool_calls: ToolCallAssembler | None = None
+        self.tool_calls = ToolCallAssembler()
+        self._indexer: CallIndexer | None = None
         self.finish_reason: str | None = None
 
-    def add(self, choice: ChunkChoice) -> None:
+    def add(self, choice: ChunkChoice, sieve: Sieve | None) -> None:
         delta = choice.get("delta") or {}
         if content := delta.get("content"):
             self.content.append(content)
         if calls := delta.get("tool_calls"):
-            self.tool_calls = self.tool_calls or ToolCallAssembler()
-            for call in calls:
+            self._indexer = self._indexer or CallIndexer()
+            self._indexer.complete(calls)
+            if sieve is not None:
+                sieve(choice)
+            for call in delta.get("tool_calls") or ():
                 self.tool_calls.add(call)
         if refusal := delta.get("refusal"):
             self.refusal.append(refusal)
@@ -39,26 +48,32 @@ class _ChoiceParts:
     def whole(self, index: int) -> Choice:
         message = ResponseMessage(
             content="".join(self.content),
-            tool_calls=self.tool_calls.responses() if self.tool_calls else None,
+            tool_calls=self.tool_calls.responses() or None,
             refusal="".join(self.refusal) or None,
         )
         return Choice(index=index, finish_reason=self.finish_reason, message=message)
 
 
 class Accumulator:
-    """Adds up chunks; `response()` is the answer so far, whole or not."""
+    """Adds up chunks; `response()` is the response so far, whole or not."""
 
     def __init__(self) -> None:
         self.clear()
 
     def clear(self) -> None:
-        """Forget all chunks, as when a try begins anew."""
+        """Forget all chunks, as when the request is sent again."""
         self._choices: dict[int, _ChoiceParts] = {}
         self._head: Chunk | None = None
         self._usage: UsageDelta | None = None
 
-    def add(self, chunk: Chunk) -> None:
-        """Take one chunk in."""
+    def add(self, chunk: Chunk, sieve: Sieve | None = None) -> None:
+        """Take one chunk in. Its tool calls are given their `index` and `id`.
+
+        Args:
+            chunk: The chunk.
+            sieve: Takes calls that are not wanted out of a choice that has some, before they are
+                added up.
+        """
         if self._head is None:
             self._head = chunk
         self._usage = chunk.get("usage") or self._usage
@@ -67,7 +82,7 @@ class Accumulator:
             parts = self._choices.get(index)
             if parts is None:
                 parts = self._choices[index] = _ChoiceParts()
-            parts.add(choice)
+            parts.add(choice, sieve)
 
     @property
     def has_choices(self) -> bool:
@@ -81,8 +96,14 @@ class Accumulator:
                 return False
         return len(self._choices) >= expected_choices
 
+    def calls(self) -> list[CallSoFar]:
+        """The tool calls of the first choice so far."""
+        if not self._choices:
+            return []
+        return self._choices[min(self._choices)].tool_calls.calls()
+
     def response(self) -> ChatResponse | None:
-        """The answer so far, or None when no part of a choice has come."""
+        """The response so far, or None when no part of a choice has come."""
         if self._head is None or not self._choices:
             return None
         head = self._head

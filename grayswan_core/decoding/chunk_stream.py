@@ -33,8 +33,8 @@ _FIELDS = Chunk.__annotations__.keys()
 class Review(Protocol):
     """Decides which chunks of a stream are handed out; it raises for a response not to act on."""
 
-    def sieve(self, chunk: Chunk) -> None:
-        """Take out of a chunk what is neither added up nor handed out."""
+    def sieve(self, choice: ChunkChoice) -> None:
+        """Take tool calls out of a choice that are neither added up nor handed out."""
 
     def admit(self, chunk: Chunk, answer: Accumulator) -> Sequence[Chunk]:
         """The chunks that may be handed out now that this one has been added to the answer."""
@@ -139,8 +139,7 @@ class ChunkStream:
             admitted: Sequence[Chunk] = (chunk,)
             self._answer.add(chunk)
         else:
-            self._review.sieve(chunk)
-            self._answer.add(chunk)
+            self._answer.add(chunk, self._review.sieve)
             admitted = self._review.admit(chunk, self._answer)
         for each in admitted:
             self.started = True

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from grayswan_core.decoding.error_body import error_from_event, excerpt, says_error
+from grayswan_core.decoding.tool_calls import complete_ids
 from grayswan_core.errors import APIError, ResponseError
 from grayswan_core.wire import ChatResponse, ModerationResponse, parse
 
@@ -38,10 +39,10 @@ class JSONBody(Generic[_T]):
         return ()
 
     def close(self) -> Iterable[_T]:
-        """The answer.
+        """The response.
 
         Raises:
-            APIError: the body reports an error, or cannot be read as an answer.
+            APIError: the body reports an error, or cannot be read as a response.
         """
         body = b"".join(self._pieces)
         try:
@@ -49,9 +50,12 @@ class JSONBody(Generic[_T]):
         except ValueError as error:
             reason = _reason(error)
         else:
-            if not (answer.model_extra and answer.model_extra.get("error")):
-                return (answer,)
-            raise error_from_event(answer.model_dump(exclude_unset=True))
+            if answer.model_extra and answer.model_extra.get("error"):
+                raise error_from_event(answer.model_dump(exclude_unset=True))
+            if isinstance(answer, ChatResponse):
+                for choice in answer.choices:
+                    complete_ids(choice.message.tool_calls or ())
+            return (answer,)
         raise _unreadable(body, reason)
 
     def failed(self, error: APIError) -> APIError:
@@ -67,7 +71,7 @@ def _unreadable(body: bytes, reason: str) -> APIError:
     if isinstance(payload, dict) and says_error(payload):
         return error_from_event(payload)
     failure = ResponseError(
-        f"The answer cannot be read: {reason}. It begins with {excerpt(body)!r}.",
+        f"The response cannot be read: {reason}. It begins with {excerpt(body)!r}.",
         body=payload if payload is not None else excerpt(body),
     )
     # Pydantic's own error would carry the whole body along, and says no more.

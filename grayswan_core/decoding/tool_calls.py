@@ -1,10 +1,11 @@
-"""Tool-call deltas to whole tool calls, and calls to and from JSON text. Pure."""
+"""Tool-call deltas to whole tool calls, and calls to and from JSON text. Sans-I/O."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
+from uuid import uuid4
 
 from pydantic_core import from_json
 
@@ -16,7 +17,16 @@ from grayswan_core.wire import (
     ToolCallDelta,
 )
 
-__all__ = ["CallSoFar", "ToolCallAssembler", "arguments_so_far", "parse_arguments", "past_call"]
+__all__ = [
+    "CallIndexer",
+    "CallSoFar",
+    "ToolCallAssembler",
+    "arguments_so_far",
+    "complete_ids",
+    "json_arguments",
+    "parse_arguments",
+    "past_call",
+]
 
 
 class CallSoFar(NamedTuple):
@@ -67,7 +77,7 @@ class ToolCallAssembler:
         return [self._calls[index].so_far() for index in sorted(self._calls)]
 
     def responses(self) -> list[ResponseToolCall]:
-        """The calls so far, as a whole answer has them."""
+        """The calls so far, as a whole response has them."""
         return [
             ResponseToolCall(
                 id=call.id, function=ResponseFunctionCall(name=call.name, arguments=call.arguments)
@@ -76,15 +86,104 @@ class ToolCallAssembler:
         ]
 
 
+class _Begun:
+    """A call that an indexer has seen begin."""
+
+    def __init__(self, index: int, call_id: str, sent_id: str) -> None:
+        self.index = index
+        self.id = call_id
+        self.sent_id = sent_id
+        self.arguments: list[str] = []
+
+
+class CallIndexer:
+    """Gives every delta of one choice the `index` and the `id` of the call it belongs to.
+
+    The API sends both. Gateways in front of it leave one or both out, give every call the same
+    index, or give two calls the same id; joined by what they send, two calls become one, and
+    results lose their calls.
+    """
+
+    def __init__(self) -> None:
+        self._by_sent_index: dict[int | None, _Begun] = {}
+        self._indexes: set[int] = set()
+        self._ids: set[str] = set()
+
+    def complete(self, deltas: Sequence[ToolCallDelta]) -> None:
+        """Write index and id into the deltas of one chunk."""
+        here: list[_Begun] = []
+        for delta in deltas:
+            sent_index = delta.get("index")
+            call = self._by_sent_index.get(sent_index)
+            if call is None or _is_another(delta, call, begun_here=call in here):
+                call = self._begin(delta)
+                delta["id"] = call.id
+                here.append(call)
+            elif delta.get("id"):
+                delta["id"] = call.id
+            # A delta without an index continues the latest call.
+            self._by_sent_index[sent_index] = self._by_sent_index[None] = call
+            delta["index"] = call.index
+            if arguments := (delta.get("function") or {}).get("arguments"):
+                call.arguments.append(arguments)
+
+    def _begin(self, delta: ToolCallDelta) -> _Begun:
+        free = max(self._indexes, default=-1) + 1
+        index = delta.get("index", free)
+        if index in self._indexes:
+            index = free
+        self._indexes.add(index)
+        sent_id = delta.get("id") or ""
+        return _Begun(index, _own_id(sent_id, self._ids), sent_id)
+
+
+def _is_another(delta: ToolCallDelta, call: _Begun, *, begun_here: bool) -> bool:
+    """Whether a delta begins another call than the one that its index names."""
+    if not (delta.get("function") or {}).get("name"):
+        return False
+    sent_id = delta.get("id")
+    if sent_id and call.sent_id:
+        return sent_id != call.sent_id
+    # The deltas of one chunk are of as many calls. In later chunks a name may come in pieces,
+    # but not without an index, and not after the arguments.
+    return begun_here or "index" not in delta or _is_object("".join(call.arguments))
+
+
+def _is_object(text: str) -> bool:
+    try:
+        return isinstance(from_json(text), dict)
+    except ValueError:
+        return False
+
+
+def complete_ids(calls: Iterable[ResponseToolCall]) -> None:
+    """Give each call of a whole response an id of its own, where it has none."""
+    seen: set[str] = set()
+    for call in calls:
+        call.id = _own_id(call.id, seen)
+
+
+def _own_id(sent_id: str, seen: set[str]) -> str:
+    """The id as sent, or a new one where there is none or another call has it."""
+    call_id = sent_id if sent_id and sent_id not in seen else f"call_{uuid4().hex}"
+    seen.add(call_id)
+    return call_id
+
+
+def json_arguments(text: str) -> str:
+    """The arguments of a whole call as JSON text: none are `{}`, and others stay as they are."""
+    return "{}" if text.strip() in {"", "null"} else text
+
+
 def parse_arguments(text: str) -> dict[str, Any]:
-    """The arguments of a whole call. No text is no arguments.
+    """The arguments of a whole call. No text and `null` are no arguments.
 
     Raises:
         ValueError: the text is not a JSON object.
     """
     try:
         # Models write line breaks into strings as they are; what is meant is plain.
-        arguments = json.loads(text or "{}", strict=False)
+        arguments = json.loads(json_arguments(text), strict=False)
     except RecursionError:  # the model wrote brackets without end
         raise ValueError("The arguments are nested too deeply.") from None
     if not isinstance(arguments, dict):
@@ -106,6 +205,8 @@ def past_call(
 ) -> ToolCall:
     """A call of the conversation so far, to be sent again; text arguments go as they are."""
     text = (
-        arguments if isinstance(arguments, str) else json.dumps(arguments or {}, ensure_ascii=False)
+        json_arguments(arguments)
+        if isinstance(arguments, str)
+        else json.dumps(arguments or {}, ensure_ascii=False)
     )
     return ToolCall(id=call_id or "", function=FunctionCall(name=name or "", arguments=text))

@@ -44,8 +44,7 @@ class Stream:
         self.review = StreamReview(rounds)
 
     def feed(self, chunk):
-        self.review.sieve(chunk)
-        self.answer.add(chunk)
+        self.answer.add(chunk, self.review.sieve)
         return list(self.review.admit(chunk, self.answer))
 
     def end(self):

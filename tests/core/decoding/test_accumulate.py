@@ -109,3 +109,29 @@ def test_cleared_it_begins_anew():
     accumulator.add(Chunk({"id": "chat-2", "choices": [text("Bye")]}))
     response = accumulator.response()
     assert ("chat-2", "Bye") == (response.id, response.choices[0].message.content)
+
+
+def test_calls_are_those_of_the_first_choice_so_far():
+    accumulator = added()
+    assert [] == accumulator.calls()
+    call = {"id": "c", "function": {"name": "f", "arguments": '{"a"'}}
+    accumulator.add(Chunk({"choices": [{"delta": {"tool_calls": [call]}}, text("b", index=1)]}))
+    assert [("c", "f", '{"a"')] == accumulator.calls()
+
+
+def test_chunks_are_given_the_index_and_id_of_their_calls():
+    calls = [{"function": {"name": name, "arguments": "{}"}} for name in ("f", "g")]
+    accumulator = added({"choices": [{"delta": {"tool_calls": calls}}]})
+    assert [0, 1] == [each["index"] for each in calls]
+    assert [each["id"] for each in calls] == [each.id for each in accumulator.calls()]
+
+
+def test_what_a_sieve_takes_out_is_not_added_up():
+    def sieve(choice):
+        calls = choice["delta"]["tool_calls"]
+        choice["delta"]["tool_calls"] = [each for each in calls if each["index"] == 0]
+
+    accumulator = Accumulator()
+    calls = [{"function": {"name": name, "arguments": "{}"}} for name in ("f", "g")]
+    accumulator.add(Chunk({"choices": [{"delta": {"tool_calls": calls}}]}), sieve)
+    assert ["f"] == [each.name for each in accumulator.calls()]

@@ -98,3 +98,13 @@ def test_a_plain_answer_has_no_parts_worth_keeping():
 def test_any_body_is_an_answer_or_an_api_error(body, kind):
     with suppress(APIError):
         assert isinstance(read(body, kind=kind), kind)
+
+
+def test_calls_without_an_id_get_one():
+    calls = [{"id": each, "function": {"name": "f"}} for each in ("", None, "1")]
+    message = {"content": None, "tool_calls": calls}
+    answer = read(json.dumps({"choices": [{"message": message}]}).encode())
+    ids = [call.id for call in answer.choices[0].message.tool_calls]
+    assert all(ids)
+    assert 3 == len(set(ids))
+    assert "1" == ids[2]

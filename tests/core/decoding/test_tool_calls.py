@@ -7,9 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grayswan_core.decoding.tool_calls import (
+    CallIndexer,
     CallSoFar,
     ToolCallAssembler,
     arguments_so_far,
+    complete_ids,
     parse_arguments,
     past_call,
 )
@@ -111,7 +113,13 @@ def test_arguments_are_kept_letter_for_letter():
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("", {}), ("{}", {}), ('{"a": [1, {"b": null}]}', {"a": [1, {"b": None}]})],
+    [
+        ("", {}),
+        (" \n", {}),
+        ("null", {}),
+        ("{}", {}),
+        ('{"a": [1, {"b": null}]}', {"a": [1, {"b": None}]}),
+    ],
 )
 def test_whole_arguments_are_read(text, expected):
     assert expected == parse_arguments(text)
@@ -119,7 +127,7 @@ def test_whole_arguments_are_read(text, expected):
 
 @pytest.mark.parametrize(
     "text",
-    ["[]", "null", "1", '"a"', '{"a": 1', "{'a': 1}", "nonsense", "[" * 100_000, '{"a":' * 100_000],
+    ["[]", "nul", "1", '"a"', '{"a": 1', "{'a': 1}", "nonsense", "[" * 100_000, '{"a":' * 100_000],
     ids=lambda text: text[:10],
 )
 def test_arguments_that_are_no_json_object_are_a_value_error(text):
@@ -150,6 +158,9 @@ def test_of_arguments_still_arriving_what_is_there_is_read(text, expected):
     [
         ('{"a":  1}', '{"a":  1}'),
         ("not JSON", "not JSON"),
+        ("", "{}"),
+        (" \n", "{}"),
+        ("null", "{}"),
         ({"a": "é"}, '{"a": "é"}'),
         ({}, "{}"),
         (None, "{}"),
@@ -164,3 +175,115 @@ def test_a_past_call_may_lack_its_id_and_its_name():
     sent = past_call(None, None, None)
     assert ("", "") == (sent.id, sent.function.name)
     assert {} == json.loads(sent.function.arguments)
+
+
+# --- gateways that leave out index or id, or give them twice --------------------------------------
+
+
+def delta(name=None, arguments=None, **sent):
+    return {**sent, "function": {"name": name, "arguments": arguments}}
+
+
+def through(*chunks):
+    """The calls of a stream, each chunk a list of deltas, as an accumulator joins them."""
+    indexer, assembler = CallIndexer(), ToolCallAssembler()
+    for deltas in chunks:
+        indexer.complete(deltas)
+        for each in deltas:
+            assembler.add(each)
+    return assembler.calls()
+
+
+def texts(calls):
+    return [(each.name, each.arguments) for each in calls]
+
+
+TWO = [("a", '{"x": 1}'), ("b", '{"x": 2}')]
+
+
+@pytest.mark.parametrize("apart", [True, False], ids=["two chunks", "one chunk"])
+@pytest.mark.parametrize(
+    "sent",
+    [
+        [{}, {}],
+        [{"id": ""}, {"id": ""}],
+        [{"id": "1"}, {"id": "2"}],
+        [{"id": "1"}, {"id": "1", "index": 1}],
+        [{"index": 0}, {"index": 0}],
+        [{"index": 0, "id": "1"}, {"index": 0, "id": "2"}],
+        [{"index": 0, "id": ""}, {"index": 0, "id": ""}],
+        [{"index": 0, "id": "1"}, {"index": 1, "id": "1"}],
+        [{"index": 1}, {}],
+    ],
+    ids=str,
+)
+def test_two_whole_calls_are_two_with_an_id_each(sent, apart):
+    deltas = [delta(*call, **fields) for call, fields in zip(TWO, sent, strict=True)]
+    found = through(*([each] for each in deltas)) if apart else through(deltas)
+    assert TWO == texts(found)
+    assert 2 == len({each.id for each in found if each.id})
+
+
+def test_pieces_without_an_index_continue_the_latest_call():
+    found = through(
+        [delta("a", '{"x"', id="1")],
+        [delta(None, ": 1}")],
+        [delta("b", id="2")],
+        [delta(None, '{"x": 2}', id="2")],
+    )
+    assert [CallSoFar("1", *TWO[0]), CallSoFar("2", *TWO[1])] == found
+
+
+def test_two_calls_without_index_id_or_arguments_are_two():
+    assert [("a", ""), ("b", "")] == texts(through([delta("a"), delta("b")]))
+    assert [("a", ""), ("b", "")] == texts(through([delta("a")], [delta("b")]))
+
+
+def test_pieces_of_two_calls_that_share_an_index_go_to_the_latest():
+    found = through(
+        [delta("a", '{"x": 1', index=0, id="1")],
+        [delta(None, "}", index=0)],
+        [delta("b", '{"x": 2', index=0, id="2")],
+        [delta(None, "}", index=0)],
+    )
+    assert TWO == texts(found)
+
+
+def test_names_in_pieces_and_ids_that_come_late_are_of_one_call():
+    found = through(
+        [delta("get_", index=0)],
+        [delta("weather", index=0, id="late")],
+        [delta(None, "{}", index=0, id="late")],
+    )
+    assert [("get_weather", "{}")] == texts(found)
+
+
+def test_an_id_of_ours_stands_on_every_delta_that_has_one():
+    chunks = [[delta("a", index=0)], [delta(None, "{}", index=0, id="late")], [delta(index=0)]]
+    (found,) = through(*chunks)
+    assert [found.id, found.id, None] == [deltas[0].get("id") for deltas in chunks]
+
+
+@given(st.data())
+def test_what_the_api_sends_is_left_as_it_is(data):
+    count = data.draw(st.integers(min_value=1, max_value=3))
+    calls = [
+        call(f"call_{index}", f"tool_{index}", json.dumps(data.draw(st.text(max_size=9))))
+        for index in range(count)
+    ]
+    sent = [
+        deltas_of(index, each, data.draw(st.lists(st.integers(0, 50), max_size=4)))
+        for index, each in enumerate(calls)
+    ]
+    flat = [each for deltas in sent for each in deltas]
+    before = json.loads(json.dumps(flat))
+    assert calls == through(*([each] for each in flat))
+    assert before == flat
+
+
+def test_whole_calls_get_the_ids_that_they_lack():
+    function = ResponseFunctionCall(name="f", arguments="{}")
+    calls = [ResponseToolCall(id=each, function=function) for each in ("", "1", "1", "")]
+    complete_ids(calls)
+    assert "1" == calls[1].id
+    assert 4 == len({each.id for each in calls if each.id})
