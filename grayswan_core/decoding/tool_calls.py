@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from pydantic_core import from_json
 
+from grayswan_core.errors import InvalidRequestError
 from grayswan_core.wire import (
     FunctionCall,
     ResponseFunctionCall,
@@ -203,10 +204,21 @@ def arguments_so_far(text: str) -> dict[str, Any]:
 def past_call(
     call_id: str | None, name: str | None, arguments: Mapping[str, Any] | str | None
 ) -> ToolCall:
-    """A call of the conversation so far, to be sent again; text arguments go as they are."""
+    """A call of the conversation so far, to be sent again; text arguments go as they are.
+
+    Raises:
+        InvalidRequestError: the arguments cannot be written as JSON.
+    """
     text = (
-        json_arguments(arguments)
-        if isinstance(arguments, str)
-        else json.dumps(arguments or {}, ensure_ascii=False)
+        json_arguments(arguments) if isinstance(arguments, str) else _written(name, arguments or {})
     )
     return ToolCall(id=call_id or "", function=FunctionCall(name=name or "", arguments=text))
+
+
+def _written(name: str | None, arguments: Mapping[str, Any]) -> str:
+    try:
+        return json.dumps(arguments, ensure_ascii=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidRequestError(
+            f"The arguments of the earlier call of {name!r} cannot be written as JSON: {error}."
+        ) from None

@@ -6,6 +6,7 @@ sent in the hope that it works, and not dropped.
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -105,7 +106,7 @@ def _name(tool: Any) -> str:
     except (TypeError, LookupError):
         raise InvalidRequestError(
             'A tool is {"type": "function", "function": {"name": ..., "description": ...,'
-            f' "parameters": ...}}}}, not {tool!r}.'
+            f' "parameters": ...}}}}, not {reprlib.repr(tool)}.'
         ) from None
 
 
@@ -115,5 +116,8 @@ def _refusal(name: str) -> str:
 
 def _problems(error: ValidationError) -> str:
     found = error.errors(include_url=False, include_input=False)
-    listed = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in found)
+    listed = "; ".join(
+        f"{'.'.join(map(str, each['loc']))}: {each['msg'].removeprefix('Value error, ')}"
+        for each in found
+    )
     return f"The request cannot be sent: {listed}."

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
-from pydantic_core import PydanticSerializationError
+from pydantic_core import PydanticSerializationError, from_json, to_json
 
 __all__ = [
     "DEFAULT_BASE_URL",
@@ -76,7 +76,7 @@ class ToolCall(_Sent):
     function: FunctionCall
 
 
-# The service lets an assistant message that only calls tools have no text, written as null.
+# The API lets an assistant message that only calls tools have no text, written as null.
 _Text = Annotated[str, BeforeValidator(lambda value: "" if value is None else value)]
 
 
@@ -89,16 +89,41 @@ class Message(_Sent):
     tool_call_id: str | None = None
 
 
+def _plain_json(value: Any) -> Any:
+    """The value as JSON has it: only dicts with text keys, lists, texts, finite numbers and so on.
+
+    So whoever looks for texts in it finds all of them, at a depth that recursion can reach.
+
+    Raises:
+        ValueError: it cannot be written as JSON, refers to itself or is nested too deeply.
+    """
+    try:
+        return from_json(to_json(value, inf_nan_mode="constants"), allow_inf_nan=False)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"not JSON that can be sent: {_reason(str(error))}") from None
+
+
+def _reason(said: str) -> str:
+    """Why a value cannot be sent; pydantic's words for the common reasons lead nowhere."""
+    if "depth exceeded" in said or "recursion" in said:
+        return "nested more than 200 levels deep"
+    if "Circular" in said:
+        return "it refers to itself; a schema does so by a `$ref` to its `$defs`"
+    if said.startswith(("expected value", "invalid number")):  # where pydantic wrote a constant
+        return "NaN and Infinity are no JSON numbers"
+    return said.removeprefix("Error serializing to JSON: ")
+
+
 class FunctionDefinition(_Sent):
     """A function the model may call; `parameters` is a JSON Schema of type `object`."""
 
     name: str
     description: str
-    parameters: dict[str, Any]
+    parameters: Annotated[dict[str, Any], BeforeValidator(_plain_json)]
 
 
 class Tool(_Sent):
-    """A tool on offer. The service has one kind, the function."""
+    """A tool on offer. The API has one kind, the function."""
 
     type: Literal["function"] = "function"
     function: FunctionDefinition
@@ -125,7 +150,7 @@ ToolChoice: TypeAlias = Literal["none", "auto"] | NamedToolChoice
 class ChatRequest(_Sent):
     """The body of `POST /chat/completion`.
 
-    Fields left at `None` are not sent, so the service's own defaults hold: `temperature` 1,
+    Fields left at `None` are not sent, so the API's own defaults hold: `temperature` 1,
     `top_p` 1, `frequency_penalty` 0, `n` 1. `max_tokens` counts tokens of the answer.
     """
 

@@ -69,7 +69,7 @@ class ResponseToolCall(_Received):
 
 
 class ResponseMessage(_Received):
-    """The assistant's answer. `refusal` comes from the service's newer endpoints."""
+    """The assistant's message. `refusal` comes from the API's newer endpoints."""
 
     role: str = "assistant"
     content: str | None = None
@@ -107,7 +107,7 @@ class ModerationResponse(_Received):
     flagged: bool
     detected: float
     passed: float
-    categories: list[Any] | None = None
+    categories: list[Any] | dict[str, Any] | None = None
     rewrite: str | None = None
     system_fingerprint: str | None = None
     usage: Usage | None = None
@@ -195,9 +195,8 @@ def parse(kind: type[_T], body: bytes) -> _T:
     try:
         return kind.model_validate_json(body)
     except ValidationError:
-        # The common answer is read in one pass. Only one that did not fit is looked at again
-        # with its nulls taken as absent, which every field that has a default then accepts.
-        return kind.model_validate(_without_nulls(from_json(body)))
+        # The common response is read in one pass. Only one that did not fit is looked at again.
+        return kind.model_validate(_tolerated(body))
 
 
 def parse_chunk(data: bytes) -> Chunk:
@@ -205,13 +204,49 @@ def parse_chunk(data: bytes) -> Chunk:
     try:
         chunk: Chunk = _chunks.validate_json(data)
     except ValidationError:
-        chunk = _chunks.validate_python(_without_nulls(from_json(data)))
+        chunk = _chunks.validate_python(_tolerated(data))
     return chunk
 
 
-def _without_nulls(value: Any) -> Any:
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+# Fields without which a response is as good. The API, or a gateway that imitates it, may write
+# them in another type: an `id` as a number, a fraction in `created` or a token count.
+_TEXTS = frozenset({"id", "object", "model", "system_fingerprint", "role", "type"})
+_NUMBERS = frozenset({"created", "prompt_tokens", "completion_tokens", "total_tokens"})
+
+
+def _tolerated(body: bytes) -> Any:
+    """The JSON value with nulls taken as absent, and without what is odd and says nothing.
+
+    Raises:
+        ValueError: it is not JSON.
+    """
+    return _repaired(from_json(body.removeprefix(_BYTE_ORDER_MARK)))
+
+
+def _repaired(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
+        fields = ((key, _field(key, item)) for key, item in value.items())
+        return {key: item for key, item in fields if item is not None}
     if isinstance(value, list):
-        return [_without_nulls(item) for item in value if item is not None]
+        return [_repaired(item) for item in value if item is not None]
     return value
+
+
+def _field(name: str, value: Any) -> Any:
+    """A field's value as its type has it; None where there is nothing to read in it."""
+    if name in _NUMBERS:
+        return _whole_number(value)
+    if name in _TEXTS:
+        return str(value) if isinstance(value, str | int | float) else None
+    if name == "usage" and not isinstance(value, Mapping):
+        return None
+    return _repaired(value)
+
+
+def _whole_number(value: Any) -> int | None:
+    try:
+        return int(float(value))
+    except (TypeError, ValueError, OverflowError):
+        return None

@@ -15,6 +15,7 @@ from grayswan_core.decoding.tool_calls import (
     parse_arguments,
     past_call,
 )
+from grayswan_core.errors import InvalidRequestError
 from grayswan_core.wire import (
     FunctionCall,
     ResponseFunctionCall,
@@ -175,6 +176,17 @@ def test_a_past_call_may_lack_its_id_and_its_name():
     sent = past_call(None, None, None)
     assert ("", "") == (sent.id, sent.function.name)
     assert {} == json.loads(sent.function.arguments)
+
+
+def test_arguments_that_are_no_json_are_refused_and_the_call_named():
+    itself = {}
+    itself["again"] = itself
+    deep = {}
+    for _ in range(100_000):
+        deep = {"a": deep}
+    for arguments in (itself, deep, {"a": {1}}, {"a": b"x"}, {"a": object()}, {(1, 2): 3}):
+        with pytest.raises(InvalidRequestError, match="earlier call of 'pay'"):
+            past_call("call_1", "pay", arguments)
 
 
 # --- gateways that leave out index or id, or give them twice --------------------------------------

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from enum import Enum
 
 import pytest
 from hypothesis import given
@@ -137,9 +138,52 @@ def test_a_text_that_is_no_unicode_cannot_be_sent():
         ModerationRequest(input="\ud83d").to_body()
 
 
-def test_a_schema_that_is_no_json_cannot_be_sent():
-    with pytest.raises(ValueError, match="cannot be written as JSON"):
-        ChatRequest(model="cygnet", messages=[HELLO], tools=[tool({"default": object()})]).to_body()
+def nested(levels):
+    schema = {"type": "string"}
+    for _ in range(levels):
+        schema = {"properties": {"a": schema}}
+    return schema
+
+
+def referring_to_itself():
+    schema = {"type": "object", "properties": {}}
+    schema["properties"]["again"] = schema
+    return schema
+
+
+@pytest.mark.parametrize(
+    ("schema", "reason"),
+    [
+        (referring_to_itself(), "refers to itself"),
+        (nested(1_000), "nested more than"),
+        (nested(100_000), "nested more than"),
+        ({"default": float("nan")}, "NaN and Infinity"),
+        ({"maximum": float("inf")}, "NaN and Infinity"),
+        ({"enum": [1, [float("-inf")]]}, "NaN and Infinity"),
+        ({"default": object()}, "unknown type"),
+        ({"default": b"\xff"}, "utf-8"),
+        ({"default": "\ud83d"}, "surrogates"),
+        ({object(): 1}, "."),
+    ],
+    ids=["itself", "1,000", "100,000", "NaN", "inf", "-inf", "object", "bytes", "half", "key"],
+)
+def test_a_schema_that_is_no_json_is_refused_with_the_reason(schema, reason):
+    with pytest.raises(ValidationError, match=reason):
+        tool(schema)
+
+
+def test_a_schema_a_hundred_levels_deep_is_sent():
+    schema = nested(90)
+    assert schema == body(tools=[tool(schema)])["tools"][0]["function"]["parameters"]
+
+
+def test_a_schema_is_plain_json_so_that_no_text_in_it_is_overlooked():
+    class Colour(Enum):
+        RED = "red"
+
+    schema = {"enum": {"red"}, "const": Colour.RED, "examples": ("a",), 1: "b"}
+    plain = {"enum": ["red"], "const": "red", "examples": ["a"], "1": "b"}
+    assert plain == tool(schema).function.parameters
 
 
 def test_a_moderation_asks_what_was_given():

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from itertools import product
 
 import pytest
 from hypothesis import given
@@ -166,7 +167,6 @@ def test_any_bytes_are_a_chunk_or_a_value_error(data):
         b"null",
         b"[" * 100_000,
         b'{"a":' * 100_000,
-        b'{"created": ' + b"9" * 5000 + b"}",
         b'{"choices": {}}',
         b'{"choices": [1]}',
         b'{"choices": [{"delta": {"content": "\\ud83d"}}]}',
@@ -184,3 +184,45 @@ def test_a_moderation_without_its_verdict_is_none(missing):
     del verdict[missing]
     with pytest.raises(ValidationError):
         parse(ModerationResponse, json.dumps(verdict).encode())
+
+
+ODD_TEXTS = [17, 1.5, 0, True, None, [], {}, ["x"], float("nan")]
+ODD_NUMBERS = [1.5, "12", "1.5", "soon", None, [], {}, True, -1, 10**400, 1e308, float("inf")]
+ODD_FIELDS = [
+    *product(["id", "object", "model", "system_fingerprint"], ODD_TEXTS),
+    *product(["created"], ODD_NUMBERS),
+    *product(["usage"], [17, "none", [], {"prompt_tokens": "many"}, {"total_tokens": [1]}]),
+    *(("usage", {"prompt_tokens": odd, "total_tokens": 3}) for odd in ODD_NUMBERS),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), ODD_FIELDS)
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_an_odd_value_where_no_answer_stands_costs_nothing(name, value, mark):
+    message = {"content": "Hi", "tool_calls": [{"id": 7, "type": 1, "function": {"name": "f"}}]}
+    whole = {name: value, "choices": [{"finish_reason": "stop", "message": message}]}
+    answer = parse(ChatResponse, mark + json.dumps(whole).encode())
+    assert "Hi" == answer.choices[0].message.content
+    assert ["7"] == [call.id for call in answer.choices[0].message.tool_calls]
+    part = {name: value, "choices": [{"delta": {"content": "Hi", "role": 3}}]}
+    chunk = parse_chunk(mark + json.dumps(part).encode())
+    assert "Hi" == chunk["choices"][0]["delta"]["content"]
+    verdict = {name: value, "flagged": True, "detected": 1, "passed": 0}
+    assert parse(ModerationResponse, mark + json.dumps(verdict).encode()).flagged
+
+
+def test_what_an_odd_value_says_is_kept():
+    odd = {"id": 17, "created": 1735689600.5, "usage": {"prompt_tokens": 2.5, "total_tokens": "4"}}
+    answer = parse(ChatResponse, json.dumps({**odd, "choices": [{"message": {}}]}).encode())
+    assert ("17", 1735689600) == (answer.id, answer.created)
+    assert (2, 4) == (answer.usage.prompt_tokens, answer.usage.total_tokens)
+
+
+@pytest.mark.parametrize("value", [17, 1.5, True, [], {}])
+@pytest.mark.parametrize("name", ["content", "refusal"])
+def test_an_odd_value_where_the_answer_stands_is_an_error(name, value):
+    whole = {"choices": [{"message": {name: value}}]}
+    with pytest.raises(ValidationError):
+        parse(ChatResponse, json.dumps(whole).encode())
+    with pytest.raises(ValidationError):
+        parse_chunk(json.dumps({"choices": [{"delta": {name: value}}]}).encode())
