@@ -60,8 +60,22 @@ from grayswan_core.wire import (
 
 if TYPE_CHECKING:
     from grayswan_core.client import CygnetClient
-else:  # the client brings httpx, which costs 100 ms to import: only who asks for it pays
-    __getattr__ = lazy_attributes(__name__, {"CygnetClient": "client"})
+    from grayswan_core.cygnal.client import CygnalClient
+    from grayswan_core.cygnal.guard import CygnalGuard
+    from grayswan_core.cygnal.recipes import cygnal_settings
+    from grayswan_core.cygnal.verdict import Judgement, Verdict
+else:  # the clients bring httpx, which costs 100 ms to import: only who asks for it pays
+    __getattr__ = lazy_attributes(
+        __name__,
+        {
+            "CygnalClient": "cygnal.client",
+            "CygnalGuard": "cygnal.guard",
+            "CygnetClient": "client",
+            "Judgement": "cygnal.verdict",
+            "Verdict": "cygnal.verdict",
+            "cygnal_settings": "cygnal.recipes",
+        },
+    )
 
 __all__ = [
     "APIConnectionError",
@@ -80,11 +94,14 @@ __all__ = [
     "ConflictError",
     "ContentFilterError",
     "ContextOverflowError",
+    "CygnalClient",
+    "CygnalGuard",
     "CygnetClient",
     "GraySwanError",
     "IncompleteStreamError",
     "InternalServerError",
     "InvalidRequestError",
+    "Judgement",
     "Limits",
     "Message",
     "ModelSettings",
@@ -105,10 +122,12 @@ __all__ = [
     "UnprocessableEntityError",
     "UnsupportedContentError",
     "Usage",
+    "Verdict",
     "acomplete",
     "assign_roles",
     "astream",
     "complete",
+    "cygnal_settings",
     "stream",
 ]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
-from contextlib import aclosing, closing
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -15,7 +14,7 @@ from grayswan_core.decoding.json_body import JSONBody
 from grayswan_core.decoding.stop import normalize_stop, truncate
 from grayswan_core.errors import InvalidRequestError
 from grayswan_core.http.attempt import Call, Reader
-from grayswan_core.http.exchange import Exchange
+from grayswan_core.http.exchange import Exchange, aonly, only
 from grayswan_core.http.http_clients import HttpClients
 from grayswan_core.untrusted.spans import unmarked
 from grayswan_core.wire import (
@@ -82,13 +81,13 @@ class CygnetClient(Closing):
             APIError: the request failed, and retrying did not help.
         """
         sequences = normalize_stop(stop)
-        response = _only(self._exchange.run(self._completion_call(request)))
+        response = only(self._exchange.run(self._completion_call(request)))
         return _stopped(response, sequences)
 
     async def acomplete(self, request: ChatRequest, *, stop: Sequence[str] = ()) -> ChatResponse:
         """`complete`, async."""
         sequences = normalize_stop(stop)
-        response = await _aonly(self._exchange.arun(self._completion_call(request)))
+        response = await aonly(self._exchange.arun(self._completion_call(request)))
         return _stopped(response, sequences)
 
     def stream(
@@ -126,11 +125,11 @@ class CygnetClient(Closing):
 
     def moderate(self, request: ModerationRequest) -> ModerationResponse:
         """Let the API judge a text. Errors are those of `complete`."""
-        return _only(self._exchange.run(self._moderation_call(request)))
+        return only(self._exchange.run(self._moderation_call(request)))
 
     async def amoderate(self, request: ModerationRequest) -> ModerationResponse:
         """`moderate`, async."""
-        return await _aonly(self._exchange.arun(self._moderation_call(request)))
+        return await aonly(self._exchange.arun(self._moderation_call(request)))
 
     def close(self) -> None:
         """Close the connections; those in use, when the calls that use them end."""
@@ -194,18 +193,6 @@ class CygnetClient(Closing):
             "authorization": f"Bearer {config.api_key.get_secret_value()}",
             "content-type": _JSON,
         }
-
-
-def _only(items: Generator[_T, None, None]) -> _T:
-    with closing(items):
-        (item,) = [item for item in items]  # noqa: C416 - as its async twin
-    return item
-
-
-async def _aonly(items: AsyncGenerator[_T, None]) -> _T:
-    async with aclosing(items):
-        (item,) = [item async for item in items]
-    return item
 
 
 def _body(written: Callable[[], bytes]) -> bytes:

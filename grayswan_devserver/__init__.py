@@ -14,6 +14,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from grayswan_devserver.answers import Answer, Call
     from grayswan_devserver.app import create_app
+    from grayswan_devserver.cygnal.judge import (
+        IPI_TRIGGER,
+        MUTATION_TRIGGER,
+        SCORE_TRIGGER,
+        VIOLATION_TRIGGER,
+    )
     from grayswan_devserver.engine import (
         Engine,
         FinishPiece,
@@ -26,18 +32,23 @@ if TYPE_CHECKING:
     from grayswan_devserver.load import Load
     from grayswan_devserver.recording import RecordedRequest
     from grayswan_devserver.rules import REFUSAL_TRIGGER, RulesEngine
-    from grayswan_devserver.scripting import RawResponse, ScriptedEngine
+    from grayswan_devserver.scripting import MonitorAnswer, RawResponse, ScriptedEngine
     from grayswan_devserver.server import DevServer
     from grayswan_devserver.smollm2 import SmolLM2Engine
 
 __all__ = [
+    "IPI_TRIGGER",
+    "MUTATION_TRIGGER",
     "REFUSAL_TRIGGER",
+    "SCORE_TRIGGER",
+    "VIOLATION_TRIGGER",
     "Answer",
     "Call",
     "DevServer",
     "Engine",
     "FinishPiece",
     "Load",
+    "MonitorAnswer",
     "Piece",
     "RawResponse",
     "RecordedRequest",
@@ -52,13 +63,18 @@ __all__ = [
 ]
 
 _HOMES = {
+    "IPI_TRIGGER": "cygnal.judge",
+    "MUTATION_TRIGGER": "cygnal.judge",
     "REFUSAL_TRIGGER": "rules",
+    "SCORE_TRIGGER": "cygnal.judge",
+    "VIOLATION_TRIGGER": "cygnal.judge",
     "Answer": "answers",
     "Call": "answers",
     "DevServer": "server",
     "Engine": "engine",
     "FinishPiece": "engine",
     "Load": "load",
+    "MonitorAnswer": "scripting",
     "Piece": "engine",
     "RawResponse": "scripting",
     "RecordedRequest": "recording",

@@ -2,7 +2,8 @@
 
     app = create_app()          # an ASGI application, for any ASGI server
 
-`POST /chat/completion` (alias `/chat/completions`) and `POST /moderation`. Checks come in this
+`POST /chat/completion` (alias `/chat/completions`) and `POST /moderation`, and what
+`cygnal.service` has. Checks come in this
 order: path and method (404, 405), key (401), body (422), model (404).
 """
 
@@ -18,6 +19,7 @@ from starlette.routing import Route
 
 from grayswan_core.wire import DEFAULT_CHAT_PATH, DEFAULT_MODEL, KNOWN_MODELS, MODERATION_PATH
 from grayswan_devserver.answers import Answer, play
+from grayswan_devserver.cygnal.service import CygnalService
 from grayswan_devserver.folding import Envelope
 from grayswan_devserver.load import Load, LoadMiddleware
 from grayswan_devserver.middleware import RecordingMiddleware, bearer_key
@@ -53,6 +55,7 @@ def create_app(
     recorder: Recorder | None = None,
     script: Script | None = None,
     load: Load | None = None,
+    cygnal_quota: int | None = None,
 ) -> ASGIApp:
     """Make the application.
 
@@ -63,17 +66,16 @@ def create_app(
         recorder: gets every request.
         script: answers to be given before the engine is asked.
         load: latency, rate limits and failures; none unless given.
+        cygnal_quota: tokens that Cygnal judges before its quota is used up; None for no end.
     """
-    service = _Service(
-        engine or RulesEngine(),
-        frozenset({*KNOWN_MODELS, *models}),
-        chunk_delay,
-        script or Script(),
-    )
+    engine, script = engine or RulesEngine(), script or Script()
+    service = _Service(engine, frozenset({*KNOWN_MODELS, *models}), chunk_delay, script)
+    cygnal = CygnalService(engine, chunk_delay, script, cygnal_quota)
     app = Starlette(
         routes=[
             *(Route(path, service.chat, methods=["POST"]) for path in CHAT_PATHS),
             Route(MODERATION_PATH, service.moderation, methods=["POST"]),
+            *cygnal.routes(),
         ],
         exception_handlers={
             HTTPException: _http_problem,

@@ -11,13 +11,16 @@ from grayswan_devserver.recording import RecordedRequest
 from grayswan_devserver.validation import parse_json
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from grayswan_devserver.recording import Recorder
 
-__all__ = ["RecordingMiddleware"]
+__all__ = ["RecordingMiddleware", "api_key", "bearer_key"]
 
-_KEY_HEADERS = frozenset({"authorization", "grayswan-api-key", "cookie"})
+_API_KEYS = ("grayswan-api-key", "x-grayswan-api-key")
+_KEY_HEADERS = frozenset({"authorization", *_API_KEYS, "cookie"})
 
 
 class RecordingMiddleware:
@@ -94,7 +97,7 @@ def _record(scope: Scope, raw: bytes) -> RecordedRequest:
         method=scope["method"],
         path=scope["path"],
         headers={name: value for name, value in headers.items() if name not in _KEY_HEADERS},
-        authorized=bearer_key(headers.get("authorization", "")) != "",
+        authorized=bool(bearer_key(headers.get("authorization", "")) or api_key(headers)),
         body=body if isinstance(body, dict) else {},
         raw=raw,
         request_id=f"req_{uuid.uuid4().hex}",
@@ -105,3 +108,8 @@ def bearer_key(authorization: str) -> str:
     """The key in an `Authorization: Bearer KEY` header, empty if there is none."""
     scheme, _, key = authorization.partition(" ")
     return key.strip() if scheme.lower() == "bearer" else ""
+
+
+def api_key(headers: Mapping[str, str]) -> str:
+    """The key in the header `grayswan-api-key`, or under its older name; empty if there is none."""
+    return next((key for name in _API_KEYS if (key := headers.get(name, "").strip())), "")

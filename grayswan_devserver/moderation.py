@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 from grayswan_devserver.answers import Answer
@@ -20,7 +21,7 @@ from grayswan_devserver.answers import Answer
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["MODERATION_TRIGGER", "PHRASES", "REFUSAL", "Verdict", "moderate"]
+__all__ = ["MODERATION_TRIGGER", "PHRASES", "REFUSAL", "Verdict", "moderate", "phrase_pattern"]
 
 MODERATION_TRIGGER = "[[trigger-moderation]]"
 """A phrase without a meaning that is always flagged."""
@@ -74,7 +75,7 @@ def moderate(text: str, prompt: str | None = None) -> Verdict:
     for category, phrases in {**PHRASES, "custom": _QUOTED.findall(prompt or "")}.items():
         found = 0
         for phrase in phrases:
-            text, count = _pattern(phrase).subn("[removed]", text)
+            text, count = phrase_pattern(phrase).subn("[removed]", text)
             found += count
         hits += found
         if found:
@@ -82,5 +83,7 @@ def moderate(text: str, prompt: str | None = None) -> Verdict:
     return Verdict(round(1 - 0.1**hits, 6), categories, text)
 
 
-def _pattern(phrase: str) -> re.Pattern[str]:
+@cache
+def phrase_pattern(phrase: str) -> re.Pattern[str]:
+    """A phrase, in any case and with any white space between its words."""
     return re.compile(r"\s+".join(map(re.escape, phrase.split())), re.IGNORECASE)

@@ -11,7 +11,7 @@ from grayswan_devserver.generation import Disconnect, Generation
 from grayswan_devserver.problems import error_body, json_response
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from starlette.responses import Response
     from starlette.types import Receive, Scope, Send
@@ -47,7 +47,17 @@ class _EngineResponse:
 
 
 class PlainResponse(_EngineResponse):
-    """The whole answer as one JSON object."""
+    """The whole answer as one JSON object; `finish` has the last word on it."""
+
+    def __init__(
+        self,
+        pieces: Pieces,
+        envelope: Envelope,
+        choices: int,
+        finish: Callable[[dict[str, Any]], dict[str, Any]] = lambda body: body,
+    ) -> None:
+        super().__init__(pieces, envelope, choices)
+        self._finish = finish
 
     async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -57,7 +67,7 @@ class PlainResponse(_EngineResponse):
             return
         if not self._disconnect.happened.is_set():
             body = fold(self._envelope.chunks(pieces, self._choices))
-            await json_response(body)(scope, receive, send)
+            await json_response(self._finish(body))(scope, receive, send)
 
 
 class EventStreamResponse(_EngineResponse):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from threading import Lock
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from threading import Event, Lock
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from grayswan_devserver.answers import Answer, play
 from grayswan_devserver.rules import RulesEngine
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from grayswan_core.wire import ChatRequest
     from grayswan_devserver.engine import Engine, Pieces
 
-__all__ = ["RawResponse", "Script", "Scripted", "ScriptedEngine"]
+__all__ = ["MonitorAnswer", "RawResponse", "Script", "Scripted", "ScriptedEngine"]
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,31 @@ class RawResponse:
         return [self.body] if isinstance(self.body, bytes) else list(self.body)
 
 
-Scripted: TypeAlias = Answer | RawResponse
+@dataclass(frozen=True)
+class MonitorAnswer:
+    """A scripted verdict, or what comes instead of one.
+
+    Attributes:
+        verdict: fields of the response, which win over what the judge found; a field that is None
+            is left out.
+        error: an error with status 200 and a `violation` of 0.0, as the API has it.
+        status: another status than 200 makes it an error response.
+        headers: sent along, such as `retry-after`.
+        delay: seconds before it is sent.
+        hold: if given, it is sent once this is set.
+        raw: if given, the body, byte for byte.
+    """
+
+    verdict: Mapping[str, Any] = field(default_factory=dict)
+    error: bool = False
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    delay: float = 0.0
+    hold: Event | None = None
+    raw: bytes | None = None
+
+
+Scripted: TypeAlias = Answer | RawResponse | MonitorAnswer
 
 _ScriptedT = TypeVar("_ScriptedT", Answer, RawResponse)
 
@@ -50,16 +74,22 @@ class Script:
     """A queue of answers, taken one for each request. Safe to use from several threads."""
 
     def __init__(self) -> None:
-        self._items: deque[Scripted] = deque()
+        self._items: deque[Answer | RawResponse] = deque()
+        self._verdicts: deque[MonitorAnswer] = deque()
         self._lock = Lock()
 
     def add(self, *items: Scripted) -> None:
         with self._lock:
-            self._items.extend(items)
+            for item in items:
+                if isinstance(item, MonitorAnswer):
+                    self._verdicts.append(item)
+                else:
+                    self._items.append(item)
 
     def clear(self) -> None:
         with self._lock:
             self._items.clear()
+            self._verdicts.clear()
 
     def take(self, kind: type[_ScriptedT]) -> _ScriptedT | None:
         """The next answer, if it is of this kind."""
@@ -68,6 +98,11 @@ class Script:
                 return None
             item = self._items.popleft()
         return item if isinstance(item, kind) else None
+
+    def take_verdict(self) -> MonitorAnswer | None:
+        """The next verdict of the monitor; they wait in a line of their own."""
+        with self._lock:
+            return self._verdicts.popleft() if self._verdicts else None
 
 
 class ScriptedEngine:

@@ -37,6 +37,7 @@ class DevServer:
         chunk_delay: pause before each piece of a stream, in seconds.
         port: the port to listen on; 0 is a free one.
         load: latency, rate limits and failures; none unless given.
+        cygnal_quota: tokens that Cygnal judges before its quota is used up; None for no end.
         keep_requests: how many recorded requests are kept, the latest; all unless given.
 
     Raises:
@@ -51,6 +52,7 @@ class DevServer:
         chunk_delay: float = 0.0,
         port: int = 0,
         load: Load | None = None,
+        cygnal_quota: int | None = None,
         keep_requests: int | None = None,
     ) -> None:
         self._recorder = Recorder(keep_requests)
@@ -63,6 +65,7 @@ class DevServer:
             recorder=self._recorder,
             script=self._script,
             load=load,
+            cygnal_quota=cygnal_quota,
         )
         self._running: tuple[_Server, Thread, socket.socket] | None = None
 

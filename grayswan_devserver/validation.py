@@ -8,13 +8,20 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from grayswan_core.wire import ChatRequest, ModerationRequest, NamedToolChoice
+from grayswan_core.wire import ChatRequest, ModerationRequest, MonitorRequest, NamedToolChoice
 from grayswan_devserver.problems import InvalidBodyError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["MAX_CHOICES", "chat_request", "moderation_request", "parse_json"]
+__all__ = [
+    "MAX_CHOICES",
+    "chat_request",
+    "moderation_request",
+    "monitor_request",
+    "parse_json",
+    "validated",
+]
 
 MAX_CHOICES = 128
 """The most answers (`n`) one request may ask for."""
@@ -29,7 +36,7 @@ def chat_request(raw: bytes) -> ChatRequest:
         InvalidBodyError: it is not JSON, has a wrong, missing or unknown field, or contradicts
             itself.
     """
-    request = _validate(ChatRequest, raw)
+    request = validated(ChatRequest, raw)
     problems = list(_contradictions(request))
     if problems:
         raise InvalidBodyError(problems)
@@ -42,7 +49,16 @@ def moderation_request(raw: bytes) -> ModerationRequest:
     Raises:
         InvalidBodyError: as for `chat_request`.
     """
-    return _validate(ModerationRequest, raw)
+    return validated(ModerationRequest, raw)
+
+
+def monitor_request(raw: bytes) -> MonitorRequest:
+    """Read the body of a judgement.
+
+    Raises:
+        InvalidBodyError: as for `chat_request`.
+    """
+    return validated(MonitorRequest, raw)
 
 
 def parse_json(raw: bytes) -> Any:
@@ -72,7 +88,12 @@ def _finite(text: str) -> float:
     return number
 
 
-def _validate(kind: type[_Body], raw: bytes) -> _Body:
+def validated(kind: type[_Body], raw: bytes) -> _Body:
+    """Read a body.
+
+    Raises:
+        InvalidBodyError: it is not JSON, or has a wrong, missing or unknown field.
+    """
     if not raw:
         raise InvalidBodyError([_problem("missing", (), "Field required", None)])
     try:

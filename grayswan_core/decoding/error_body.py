@@ -69,9 +69,12 @@ _OVERFLOW = re.compile(
 )
 
 # An object with one of these is an answer, whatever else is in it.
-_ANSWER_FIELDS = frozenset({"choices", "usage", "flagged"})
+_ANSWER_FIELDS = frozenset({"choices", "usage", "flagged", "violation"})
 
 _EXCERPT_LENGTH = 300
+
+# Where an error object has its words; the last is the monitor's.
+_WORDS = ("message", "error", "detail", "error_message")
 
 
 def error_from_refusal(
@@ -191,7 +194,7 @@ def _words(payload: Any) -> str:
         return ""
     if "msg" in payload:
         return _problem(payload)
-    found = [_words(payload[key]) for key in ("message", "error", "detail") if key in payload]
+    found = [_words(payload[key]) for key in _WORDS if key in payload]
     return ": ".join(dict.fromkeys(filter(None, found))).replace(".: ", ". ")
 
 

@@ -11,11 +11,11 @@ from pydantic_core import from_json
 from grayswan_core.decoding.error_body import error_from_event, excerpt, says_error
 from grayswan_core.decoding.tool_calls import complete_ids
 from grayswan_core.errors import APIError, ResponseError
-from grayswan_core.wire import ChatResponse, ModerationResponse, parse
+from grayswan_core.wire import ChatResponse, ModerationResponse, MonitorResponse, parse
 
 __all__ = ["JSONBody"]
 
-_T = TypeVar("_T", ChatResponse, ModerationResponse)
+_T = TypeVar("_T", ChatResponse, ModerationResponse, MonitorResponse)
 
 
 class JSONBody(Generic[_T]):

@@ -27,7 +27,7 @@ from grayswan_core.limits import Limits, Timeout
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["Exchange"]
+__all__ = ["Exchange", "aonly", "only"]
 
 _T = TypeVar("_T")
 
@@ -163,3 +163,15 @@ def _begins(attempt: Attempt[Any], response: httpx.Response, call: Call[Any]) ->
     attempt.begin(response.status_code, response.headers, may_linger=lingers)
     kind = response.headers.get("content-type", call.accept)
     return response.is_success and kind.partition(";")[0].strip().lower() == call.accept
+
+
+def only(items: Generator[_T, None, None]) -> _T:
+    with closing(items):
+        (item,) = [item for item in items]  # noqa: C416 - as its async twin
+    return item
+
+
+async def aonly(items: AsyncGenerator[_T, None]) -> _T:
+    async with aclosing(items):
+        (item,) = [item async for item in items]
+    return item

@@ -1,5 +1,20 @@
-"""The Cygnet wire: what is sent (`requests`, strict) and what comes back (`responses`, lenient)."""
+"""The wire: what is sent (strict) and what comes back (lenient).
 
+`requests` and `responses` are Cygnet's, the model's; `cygnal` is the monitor's.
+"""
+
+from grayswan_core.wire.cygnal import (
+    CYGNAL_COMPLETIONS_PATHS,
+    CYGNAL_PATH,
+    MONITOR_PATH,
+    MonitorMessage,
+    MonitorRequest,
+    MonitorResponse,
+    MonitorRole,
+    MonitorRules,
+    ReasoningMode,
+    ViolatedRule,
+)
 from grayswan_core.wire.requests import (
     DEFAULT_BASE_URL,
     DEFAULT_CHAT_PATH,
@@ -39,11 +54,14 @@ from grayswan_core.wire.responses import (
 )
 
 __all__ = [
+    "CYGNAL_COMPLETIONS_PATHS",
+    "CYGNAL_PATH",
     "DEFAULT_BASE_URL",
     "DEFAULT_CHAT_PATH",
     "DEFAULT_MODEL",
     "KNOWN_MODELS",
     "MODERATION_PATH",
+    "MONITOR_PATH",
     "REFUSALS",
     "TOOL_CALL_CORRECTION",
     "ChatRequest",
@@ -59,7 +77,13 @@ __all__ = [
     "Message",
     "ModerationRequest",
     "ModerationResponse",
+    "MonitorMessage",
+    "MonitorRequest",
+    "MonitorResponse",
+    "MonitorRole",
+    "MonitorRules",
     "NamedToolChoice",
+    "ReasoningMode",
     "ResponseFunctionCall",
     "ResponseMessage",
     "ResponseToolCall",
@@ -70,6 +94,7 @@ __all__ = [
     "ToolChoice",
     "Usage",
     "UsageDelta",
+    "ViolatedRule",
     "parse",
     "parse_chunk",
 ]

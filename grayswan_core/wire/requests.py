@@ -51,24 +51,24 @@ it has to know them.
 Role: TypeAlias = Literal["system", "user", "assistant", "data", "tool"]
 
 
-class _Sent(BaseModel):
+class SentBody(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
-    def _json(self) -> bytes:
+    def to_json(self) -> bytes:
         try:
             return self.model_dump_json(exclude_none=True).encode()
         except PydanticSerializationError as error:
             raise ValueError(f"The request cannot be written as JSON: {error}") from None
 
 
-class FunctionCall(_Sent):
+class FunctionCall(SentBody):
     """The function a tool call names; `arguments` is JSON text, kept exactly as it came."""
 
     name: str
     arguments: str
 
 
-class ToolCall(_Sent):
+class ToolCall(SentBody):
     """A call the assistant made earlier in the conversation, as its message carries it."""
 
     id: str
@@ -80,7 +80,7 @@ class ToolCall(_Sent):
 _Text = Annotated[str, BeforeValidator(lambda value: "" if value is None else value)]
 
 
-class Message(_Sent):
+class Message(SentBody):
     """One message of a conversation. `content` is text only; `null` is read as no text."""
 
     role: Role
@@ -114,7 +114,7 @@ def _reason(said: str) -> str:
     return said.removeprefix("Error serializing to JSON: ")
 
 
-class FunctionDefinition(_Sent):
+class FunctionDefinition(SentBody):
     """A function the model may call; `parameters` is a JSON Schema of type `object`."""
 
     name: str
@@ -122,18 +122,18 @@ class FunctionDefinition(_Sent):
     parameters: Annotated[dict[str, Any], BeforeValidator(_plain_json)]
 
 
-class Tool(_Sent):
+class Tool(SentBody):
     """A tool on offer. The API has one kind, the function."""
 
     type: Literal["function"] = "function"
     function: FunctionDefinition
 
 
-class FunctionName(_Sent):
+class FunctionName(SentBody):
     name: str
 
 
-class NamedToolChoice(_Sent):
+class NamedToolChoice(SentBody):
     """Makes the model call the one tool named."""
 
     type: Literal["function"] = "function"
@@ -147,7 +147,7 @@ class NamedToolChoice(_Sent):
 ToolChoice: TypeAlias = Literal["none", "auto"] | NamedToolChoice
 
 
-class ChatRequest(_Sent):
+class ChatRequest(SentBody):
     """The body of `POST /chat/completion`.
 
     Fields left at `None` are not sent, so the API's own defaults hold: `temperature` 1,
@@ -173,10 +173,10 @@ class ChatRequest(_Sent):
             ValueError: a text is not valid Unicode, or a tool's schema is not valid JSON.
         """
         request = self.model_copy(update={"stream": True if stream else None})
-        return request._json()  # noqa: SLF001 - of the same class
+        return request.to_json()
 
 
-class ModerationRequest(_Sent):
+class ModerationRequest(SentBody):
     """The body of `POST /moderation`."""
 
     input: str
@@ -185,4 +185,4 @@ class ModerationRequest(_Sent):
 
     def to_body(self) -> bytes:
         """The request as JSON bytes; errors as in `ChatRequest.to_body`."""
-        return self._json()
+        return self.to_json()

@@ -41,11 +41,11 @@ __all__ = [
 REFUSALS = frozenset({"content_filter", "violation"})
 
 
-class _Received(BaseModel):
+class ReceivedBody(BaseModel):
     model_config = ConfigDict(extra="allow")
 
 
-class Usage(_Received):
+class Usage(ReceivedBody):
     """Token counts of one request."""
 
     prompt_tokens: int = 0
@@ -53,14 +53,14 @@ class Usage(_Received):
     total_tokens: int = 0
 
 
-class ResponseFunctionCall(_Received):
+class ResponseFunctionCall(ReceivedBody):
     """The function the model wants called; `arguments` is JSON text the model wrote."""
 
     name: str
     arguments: str = ""
 
 
-class ResponseToolCall(_Received):
+class ResponseToolCall(ReceivedBody):
     """A call the model wants made."""
 
     id: str = ""
@@ -68,7 +68,7 @@ class ResponseToolCall(_Received):
     function: ResponseFunctionCall
 
 
-class ResponseMessage(_Received):
+class ResponseMessage(ReceivedBody):
     """The assistant's message. `refusal` comes from the API's newer endpoints."""
 
     role: str = "assistant"
@@ -77,7 +77,7 @@ class ResponseMessage(_Received):
     refusal: str | None = None
 
 
-class Choice(_Received):
+class Choice(ReceivedBody):
     """One of the `n` answers of a response."""
 
     index: int = 0
@@ -86,7 +86,7 @@ class Choice(_Received):
     logprobs: Any = None
 
 
-class ChatResponse(_Received):
+class ChatResponse(ReceivedBody):
     """The answer to `POST /chat/completion`. `created` is in Unix seconds."""
 
     id: str = ""
@@ -98,7 +98,7 @@ class ChatResponse(_Received):
     system_fingerprint: str | None = None
 
 
-class ModerationResponse(_Received):
+class ModerationResponse(ReceivedBody):
     """The answer to `POST /moderation`. `detected` and `passed` are scores from 0 to 1."""
 
     id: str = ""
@@ -181,7 +181,7 @@ class Chunk(TypedDict, total=False):
 
 # --- reading it ---------------------------------------------------------------------------
 
-_T = TypeVar("_T", bound=_Received)
+_T = TypeVar("_T", bound=ReceivedBody)
 _chunks = TypeAdapter(Chunk).validator
 
 

@@ -1,0 +1,1 @@
+"""Cygnal: the monitor, and protected completions."""

@@ -1,0 +1,33 @@
+import pytest
+
+from grayswan_core.cygnal.guard import CygnalGuard
+from grayswan_devserver import DevServer
+
+
+@pytest.fixture(scope="session")
+def _monitor():
+    with DevServer() as running:
+        yield running
+
+
+@pytest.fixture
+def monitor(_monitor):
+    """A local server, as it starts."""
+    _monitor.clear()
+    yield _monitor
+    _monitor.clear()
+
+
+@pytest.fixture
+def new_guard(monitor, key):
+    """Makes guards that ask the local server; each is closed when the test ends."""
+    made = []
+
+    def make(**settings):
+        given = {"api_key": key, "base_url": monitor.url, "max_retries": 0, **settings}
+        made.append(CygnalGuard(**given))
+        return made[-1]
+
+    yield make
+    for guard in made:
+        guard.close()
