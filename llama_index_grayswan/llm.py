@@ -33,6 +33,7 @@ from llama_index.core.types import Model, PydanticProgramMode
 from pydantic import ConfigDict, Field
 
 from grayswan_core import CompletionCall, ModelSettings, acomplete, astream, complete, stream
+from grayswan_core.request.tool_choice import REQUIRED
 from llama_index_grayswan.messages import turns_from_messages
 from llama_index_grayswan.responses import ChunkReader, response_from_cygnet
 from llama_index_grayswan.structured import astream_objects, stream_objects
@@ -222,6 +223,9 @@ class GraySwan(ModelSettings, FunctionCallingLLM):
             "tool_choice": sent_choice(tool_choice, required=tool_required and bool(offered)),
             **kwargs,
         }
+        if len(offered) == 1 and asked["tool_choice"] == REQUIRED:
+            # Chosen by name its arguments are streamed; a required call is held back until whole.
+            asked["tool_choice"] = offered[0]["function"]["name"]
         if offered and not allow_parallel_tool_calls:
             asked["parallel_tool_calls"] = False
         if renamed:

@@ -1,16 +1,19 @@
 """Which chunks of a streamed response are handed out, and when. Sans-I/O.
 
-Where a tool call is required, chunks are held back until one has begun. The chunk that would end a
-response not to act on is never handed out.
+Where a tool call is required, chunks are held back until the response has ended with one: what has
+been handed out cannot be asked for again. The chunk that would end a response not to act on is
+never handed out.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import cast
 
 from grayswan_core.completion.answer_check import check_answer
 from grayswan_core.completion.required_tool import Rounds
+from grayswan_core.completion.single_call import SingleCall
 from grayswan_core.decoding.accumulate import Accumulator
 from grayswan_core.wire import Chunk, ChunkChoice, Usage, UsageDelta
 
@@ -27,13 +30,21 @@ class StreamReview:
     def __init__(self, rounds: Rounds) -> None:
         self._rounds = rounds
         self._call = rounds.call
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget all chunks, as when a try begins anew."""
         self._held: list[Chunk] = []
-        self._open = not rounds.call.tool_required
+        self._open = not self._call.tool_required
+        self._has_usage = False
+        self._single_calls = defaultdict[int, SingleCall](
+            lambda: SingleCall(self._rounds.tool_names)
+        )
 
     def sieve(self, choice: ChunkChoice) -> None:
-        """Take second and later calls out, where one is wanted."""
+        """Take all calls but one out, where one is wanted."""
         if not self._call.parallel_tool_calls:
-            _drop_later_calls(choice)
+            self._single_calls[choice.get("index", 0)].sift(choice)
 
     def admit(self, chunk: Chunk, answer: Accumulator) -> Sequence[Chunk]:
         """The chunks that may be handed out now.
@@ -41,51 +52,71 @@ class StreamReview:
         Raises:
             APIError: the response has ended, and is not one to act on (`answer_check`).
         """
-        choices = chunk.get("choices", ())
-        admitted = self._released(chunk, answer)
-        if self._open and any(choice.get("finish_reason") for choice in choices):
-            self._check(answer)
         if usage := chunk.get("usage"):
-            total = self._rounds.total(Usage.model_validate(usage))
-            chunk["usage"] = cast("UsageDelta", total and total.model_dump())
-        return admitted
+            self._has_usage = True
+            self._put_total(chunk, Usage.model_validate(usage))
+        is_last = any(choice.get("finish_reason") for choice in chunk.get("choices", ()))
+        chunks = [*self._spare_calls(answer), chunk] if is_last else [chunk]
+        if not self._open:
+            self._held += chunks
+            return self._settled(answer) if is_last else ()
+        if is_last:
+            self._check(answer)
+        return chunks
 
-    def end(self, answer: Accumulator) -> None:
-        """Judge the response at its end.
+    def end(self, answer: Accumulator) -> Sequence[Chunk]:
+        """Judge the response at its end; the chunks that may be handed out now.
 
         Raises:
             ToolCallMissingError: no tool was called, and this was the last round.
             APIError: the response is not one to act on (`answer_check`).
         """
-        if self._open:
-            self._rounds.finish()
-            if not answer.finished():  # or it was judged when it finished
-                self._check(answer)
-        elif response := answer.response():
+        rest = self._spare_calls(answer)
+        if not self._open:
+            self._held += rest
+            rest = self._settled(answer)
+        if not self._open and (response := answer.response()):
             self._rounds.correct(response)
-
-    def _released(self, chunk: Chunk, answer: Accumulator) -> Sequence[Chunk]:
-        if self._open:
-            return (chunk,)
-        self._held.append(chunk)
-        # Text alone settles nothing, and adding it all up at each chunk would be quadratic.
-        if not any(map(_may_settle, chunk.get("choices", ()))):
             return ()
+        self._rounds.finish()
+        if not answer.finished():  # or it was checked when it finished
+            self._check(answer)
+        return [*rest, *([] if self._has_usage else self._spent())]
+
+    def _settled(self, answer: Accumulator) -> Sequence[Chunk]:
+        """The chunks held back, if the response so far makes the call that is required."""
         response = answer.response()
-        self._open = response is not None and self._rounds.settled_by(response)
-        return self._held if self._open else ()
+        if response is None or not self._rounds.settled_by(response):
+            return ()
+        self._open = True
+        self._check(answer)
+        held, self._held = self._held, []
+        return held
+
+    def _spare_calls(self, answer: Accumulator) -> Sequence[Chunk]:
+        """The calls of tools that are not on offer, where they are all there is."""
+        choices: list[ChunkChoice] = [
+            {"index": index, "delta": {"tool_calls": calls}}
+            for index, single in self._single_calls.items()
+            if (calls := single.spare())
+        ]
+        if not choices:
+            return ()
+        chunk = Chunk(choices=choices)
+        answer.add(chunk)
+        return (chunk,)
+
+    def _spent(self) -> Sequence[Chunk]:
+        """The usage of the rounds before, where the last one's stream has none."""
+        chunk = Chunk(choices=[])
+        self._put_total(chunk, None)
+        return (chunk,) if chunk.get("usage") else ()
+
+    def _put_total(self, chunk: Chunk, usage: Usage | None) -> None:
+        total = self._rounds.total(usage)
+        chunk["usage"] = cast("UsageDelta", total and total.model_dump())
 
     def _check(self, answer: Accumulator) -> None:
         if response := answer.response():
             refusals = self._call.raise_on_content_filter
             check_answer(response, raise_on_content_filter=refusals)
-
-
-def _drop_later_calls(choice: ChunkChoice) -> None:
-    delta = choice.get("delta", {})
-    if calls := delta.get("tool_calls"):
-        delta["tool_calls"] = [call for call in calls if call.get("index", 0) == 0]
-
-
-def _may_settle(choice: ChunkChoice) -> bool:
-    return bool(choice.get("finish_reason") or choice.get("delta", {}).get("tool_calls"))

@@ -112,6 +112,7 @@ class Accumulator:
             created=head.get("created", 0),
             model=head.get("model", ""),
             system_fingerprint=head.get("system_fingerprint"),
+            request_id=head.get("request_id"),
             choices=[self._choices[index].whole(index) for index in sorted(self._choices)],
             usage=None if self._usage is None else Usage.model_validate(self._usage),
         )

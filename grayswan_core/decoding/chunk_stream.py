@@ -33,14 +33,17 @@ _FIELDS = Chunk.__annotations__.keys()
 class Review(Protocol):
     """Decides which chunks of a stream are handed out; it raises for a response not to act on."""
 
+    def clear(self) -> None:
+        """Forget all chunks, as when a try begins anew."""
+
     def sieve(self, choice: ChunkChoice) -> None:
         """Take tool calls out of a choice that are neither added up nor handed out."""
 
     def admit(self, chunk: Chunk, answer: Accumulator) -> Sequence[Chunk]:
         """The chunks that may be handed out now that this one has been added to the answer."""
 
-    def end(self, answer: Accumulator) -> None:
-        """Judge the answer at its end."""
+    def end(self, answer: Accumulator) -> Sequence[Chunk]:
+        """Judge the answer at its end; the chunks that were held back until now."""
 
 
 class ChunkStream:
@@ -55,10 +58,13 @@ class ChunkStream:
         review: Decides which chunks are handed out; by default, all.
 
     Attributes:
+        request_id: The header `x-request-id`; the first chunk carries it.
         started: Whether any chunk has been handed out.
         done: Whether nothing more is to be read, so that the connection may be closed.
         cut: Whether that is because of a stop sequence, with the service still speaking.
     """
+
+    request_id: str | None = None
 
     def __init__(
         self,
@@ -75,7 +81,10 @@ class ChunkStream:
         self._answer = Accumulator() if answer is None else answer
         self._answer.clear()
         self._review = review
+        if review is not None:
+            review.clear()
         self.started = False
+        self._identified = False
         self._stop = stop
         self._filters: dict[int, StopFilter] = {}
         self._expected_choices = expected_choices
@@ -107,16 +116,14 @@ class ChunkStream:
             raise self.failed(ResponseError(str(too_large))) from too_large
 
     def close(self) -> Iterable[Chunk]:
-        """Say that the body has ended. There is nothing left to hand out.
+        """Take note that the body has ended; the chunks that were held back until now.
 
         Raises:
             IncompleteStreamError: it ended before the answer did.
             APIError: the review found that the answer is not one to act on.
         """
         if self.finished:
-            if self._review is not None:
-                self._review.end(self._answer)
-            return ()
+            return () if self._review is None else self._review.end(self._answer)
         if self.done:
             raise self.failed(IncompleteStreamError("The stream ended before the answer began."))
         raise self.failed(
@@ -135,6 +142,10 @@ class ChunkStream:
         return error
 
     def _admitted(self, chunk: Chunk) -> Iterator[Chunk]:
+        if not self._identified:
+            self._identified = True
+            if self.request_id is not None:
+                chunk["request_id"] = self.request_id
         if self._review is None:
             admitted: Sequence[Chunk] = (chunk,)
             self._answer.add(chunk)

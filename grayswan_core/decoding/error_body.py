@@ -64,9 +64,12 @@ _HINTS = {
 
 _OVERFLOW = re.compile(
     r"context[ _-]?(length|window|size|limit)|too many tokens"
-    r"|(prompt|input|messages?) (is|are) too long|maximum.{0,20}tokens|token limit",
+    r"|(prompt|input|messages?) (is|are) too long|maximum.{0,20}tokens|token limit"
+    r"|tokens exceed the .{0,20}limit|reduce the length of the (messages|prompt|input)"
+    r"|tokens.{0,9}\+.{0,9}max_new_tokens.{0,9}must be <=",
     re.IGNORECASE,
 )
+_OVERFLOW_CODE = "context_length_exceeded"
 
 # An object with one of these is an answer, whatever else is in it.
 _ANSWER_FIELDS = frozenset({"choices", "usage", "flagged", "violation"})
@@ -96,7 +99,7 @@ def error_from_response(status: int, headers: Mapping[str, str], body: bytes) ->
     """
     payload = _json_or_none(body)
     said = _one_line(_words(payload)) or excerpt(body)
-    kind = _class_for(status, said)
+    kind = _class_for(status, said, payload)
     retry_after = retry_after_seconds(headers)
     wait = None if retry_after is None else f"It asks to wait {retry_after:,.0f} s"
     return kind(
@@ -137,7 +140,7 @@ def error_from_event(payload: Mapping[str, Any]) -> APIError:
     """The error for a JSON object that reports one inside a stream, or with status 200."""
     said = _one_line(_words(payload)) or "no reason given"
     status = _status_in(payload)
-    kind = StreamError if status is None else _class_for(status, said)
+    kind = _class_for(status, said, payload)
     message = _sentences(f"The service reported an error: {said}")
     return kind(message, status_code=status, body=dict(payload))
 
@@ -158,9 +161,13 @@ def _sentences(*parts: str | None) -> str:
     return " ".join(part if part.endswith((".", "!", "?")) else f"{part}." for part in said)
 
 
-def _class_for(status: int, said: str) -> type[APIError]:
+def _class_for(status: int | None, said: str, payload: Any) -> type[APIError]:
+    if _code_in(payload) == _OVERFLOW_CODE:
+        return ContextOverflowError
     if status in _INPUT_STATUSES and _OVERFLOW.search(said):
         return ContextOverflowError
+    if status is None:
+        return StreamError
     if status >= _FIRST_SERVER_ERROR:
         return InternalServerError
     return _BY_STATUS.get(status, APIStatusError)
@@ -175,6 +182,14 @@ def _status_in(payload: Mapping[str, Any]) -> int | None:
             if isinstance(value, int) and 400 <= value < 600:  # noqa: PLR2004 - HTTP errors
                 return value
     return None
+
+
+def _code_in(payload: Any) -> object:
+    """The code of an error object: the API's `error_code`, or `code` as OpenAI has it."""
+    if not isinstance(payload, Mapping):
+        return None
+    inner = payload.get("error")
+    return payload.get("error_code") or (inner.get("code") if isinstance(inner, Mapping) else None)
 
 
 def _json_or_none(body: bytes) -> Any:

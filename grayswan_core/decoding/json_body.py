@@ -24,6 +24,7 @@ class JSONBody(Generic[_T]):
     It has the same methods as `ChunkStream`, so that one loop drives both.
     """
 
+    request_id: str | None = None
     done = False
     cut = False
     started = False
@@ -53,6 +54,7 @@ class JSONBody(Generic[_T]):
             if answer.model_extra and answer.model_extra.get("error"):
                 raise error_from_event(answer.model_dump(exclude_unset=True))
             if isinstance(answer, ChatResponse):
+                answer.request_id = self.request_id or answer.request_id
                 for choice in answer.choices:
                     complete_ids(choice.message.tool_calls or ())
             return (answer,)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -24,10 +25,13 @@ __all__ = [
     "ToolCallAssembler",
     "arguments_so_far",
     "complete_ids",
+    "escape_surrogates",
     "json_arguments",
     "parse_arguments",
     "past_call",
 ]
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class CallSoFar(NamedTuple):
@@ -212,7 +216,8 @@ def past_call(
     text = (
         json_arguments(arguments) if isinstance(arguments, str) else _written(name, arguments or {})
     )
-    return ToolCall(id=call_id or "", function=FunctionCall(name=name or "", arguments=text))
+    function = FunctionCall(name=name or "", arguments=escape_surrogates(text))
+    return ToolCall(id=call_id or "", function=function)
 
 
 def _written(name: str | None, arguments: Mapping[str, Any]) -> str:
@@ -222,3 +227,11 @@ def _written(name: str | None, arguments: Mapping[str, Any]) -> str:
         raise InvalidRequestError(
             f"The arguments of the earlier call of {name!r} cannot be written as JSON: {error}."
         ) from None
+
+
+def escape_surrogates(text: str) -> str:
+    r"""The text with each lone surrogate as the JSON escape it came as, such as `\ud83d`.
+
+    A model may write half a character, and such text cannot be sent in UTF-8.
+    """
+    return text if text.isascii() else _SURROGATE.sub(lambda half: f"\\u{ord(half[0]):04x}", text)

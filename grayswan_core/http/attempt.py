@@ -27,6 +27,8 @@ _END_WAIT = 0.1
 class Reader(Protocol[_T_co]):
     """Turns the pieces of a body into items, and knows when there are no more to come."""
 
+    request_id: str | None
+
     @property
     def done(self) -> bool: ...
     @property
@@ -79,7 +81,6 @@ class Attempt(Generic[_T]):
         self._deadline = deadline
         self._room = self._max_size = max_size
         self._status: int | None = None
-        self._request_id: str | None = None
         self._may_linger = False
         deadline.check()
 
@@ -92,7 +93,7 @@ class Attempt(Generic[_T]):
             may_linger: Whether the end of a body can be waited for as briefly as one likes.
         """
         self._status = status
-        self._request_id = headers.get("x-request-id")
+        self._reader.request_id = headers.get("x-request-id")
         self._may_linger = may_linger
         if self._call.streams:
             self._deadline.expect_chunk()
@@ -153,5 +154,5 @@ class Attempt(Generic[_T]):
         if error.status_code is None:
             error.status_code = self._status
         if error.request_id is None:
-            error.request_id = self._request_id
+            error.request_id = self._reader.request_id
         return not self._reader.started

@@ -1,7 +1,7 @@
-"""A model's settings and a call's arguments to what is asked. Pure.
+"""A model's settings and a call's arguments to a request. Pure functions.
 
-What the service has no field for is refused here with a word on what to do instead. It is not
-sent in the hope that it works, and not dropped.
+What the API has no field for is rejected here, with a hint about what to use instead. It is
+neither sent in the hope that it works, nor dropped.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from grayswan_core.decoding.stop import normalize_stop
 from grayswan_core.errors import InvalidRequestError
 from grayswan_core.request.hints import advice_on
-from grayswan_core.request.tool_choice import REQUIRED, resolve_tool_choice
+from grayswan_core.request.tool_choice import forbids_parallel_calls, resolve_tool_choice
 from grayswan_core.untrusted.data_messages import separate
 from grayswan_core.wire import ChatRequest, Message, Tool
 
@@ -38,15 +38,15 @@ _CALL_FIELDS = (*SAMPLING_FIELDS, "stop", "tools", "tool_choice", "parallel_tool
 
 @dataclass(frozen=True)
 class CompletionCall:
-    """What to ask, and call the service has no field for.
+    """One call of a model: the request, and what the API has no field for.
 
     Attributes:
         request: What is sent.
-        stop: Sequences that end the answer.
-        tool_required: Whether the answer must call one of the request's tools.
-        parallel_tool_calls: Whether the answer may call several tools. If not, the first call
-            is kept.
-        raise_on_content_filter: Whether a refusal is to be an error instead of an answer.
+        stop: Sequences that end the response's text.
+        tool_required: Whether the response must call one of the request's tools.
+        parallel_tool_calls: Whether the response may call several tools. If not, the first call
+            of a tool on offer is kept.
+        raise_on_content_filter: Whether a refusal is an error instead of a response.
     """
 
     request: ChatRequest
@@ -57,29 +57,31 @@ class CompletionCall:
 
     @property
     def is_reviewed(self) -> bool:
-        """Whether chunks are looked at before they are handed out; plain text need not be."""
+        """Whether chunks are reviewed before they are handed out; plain text need not be."""
         return bool(self.request.tools) or self.raise_on_content_filter
 
 
 def build_call(
     messages: Sequence[Message], settings: Mapping[str, Any], arguments: Mapping[str, Any]
 ) -> CompletionCall:
-    """What one call asks.
+    """The call that settings and arguments make.
 
     Args:
         messages: The conversation.
         settings: The model's own values, by field name.
-        arguments: The call's values, which win. None means not given.
+        arguments: The call's values, which take precedence. None means not given.
 
     Raises:
-        InvalidRequestError: a field is not the service's, or a value is out of its range.
+        InvalidRequestError: the API has no such field, or a value is out of its range.
     """
     fields = {**settings, **{name: value for name, value in arguments.items() if value is not None}}
     stop = normalize_stop(fields.pop("stop", None))
     parallel = bool(fields.pop("parallel_tool_calls", True))
     tools = fields.pop("tools", None) or None
     names = [_name(tool) for tool in tools or ()]
-    choice = resolve_tool_choice(fields.pop("tool_choice", None), names)
+    choice = fields.pop("tool_choice", None)
+    parallel = parallel and not forbids_parallel_calls(choice)
+    resolved = resolve_tool_choice(choice, names)
     for name in fields:
         if name not in SAMPLING_FIELDS:
             raise InvalidRequestError(_refusal(name))
@@ -87,14 +89,14 @@ def build_call(
         request = ChatRequest(
             messages=list(messages),
             tools=tools,
-            tool_choice="auto" if choice == REQUIRED else choice,
+            tool_choice=resolved.sent,
             **fields,
         )
     except ValidationError as error:
         raise InvalidRequestError(_problems(error)) from None
     request = separate(request)
     return CompletionCall(
-        request, stop, tool_required=choice == REQUIRED, parallel_tool_calls=parallel
+        request, stop, tool_required=resolved.is_required, parallel_tool_calls=parallel
     )
 
 

@@ -12,12 +12,22 @@ Source: as in `requests`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping
+from operator import add, sub
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, with_config
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+    with_config,
+)
 from pydantic_core import from_json
-from typing_extensions import TypedDict
+from typing_extensions import Self, TypedDict
 
 __all__ = [
     "REFUSALS",
@@ -45,12 +55,45 @@ class ReceivedBody(BaseModel):
     model_config = ConfigDict(extra="allow")
 
 
+def _text(value: Any) -> Any:
+    return value if value is None else str(value)
+
+
 class Usage(ReceivedBody):
-    """Token counts of one request."""
+    """Token counts of one request. A total that the API leaves out is the sum."""
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
     total_tokens: int = 0
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if not self.total_tokens:
+            self.total_tokens = self.prompt_tokens + self.completion_tokens
+        return self
+
+    def __add__(self, other: Usage) -> Usage:
+        """The sum of the counts, the details that come with them included."""
+        return Usage.model_validate(_combined(self.model_dump(), other.model_dump(), add))
+
+    def __sub__(self, other: Usage) -> Usage:
+        """What this count says more than an earlier one of the same request."""
+        counts = _combined(self.model_dump(), other.model_dump(), sub)
+        return Usage.model_construct(None, **counts)
+
+
+def _combined(one: dict[str, Any], other: dict[str, Any], do: Callable[[int, int], int]) -> Any:
+    """Two nested dicts of counts as one; what is no count is the first's."""
+    combined = {**other, **one}
+    for name, value in combined.items():
+        mine, theirs = one.get(name), other.get(name)
+        if isinstance(value, dict):
+            mine, theirs = (each if isinstance(each, dict) else {} for each in (mine, theirs))
+            combined[name] = _combined(mine, theirs, do)
+        elif isinstance(value, int):
+            mine, theirs = (each if isinstance(each, int) else 0 for each in (mine, theirs))
+            combined[name] = do(mine, theirs)
+    return combined
 
 
 class ResponseFunctionCall(ReceivedBody):
@@ -69,12 +112,23 @@ class ResponseToolCall(ReceivedBody):
 
 
 class ResponseMessage(ReceivedBody):
-    """The assistant's message. `refusal` comes from the API's newer endpoints."""
+    """The assistant's message. `refusal` comes from the API's newer endpoints.
+
+    The legacy `function_call` of a gateway is read as a tool call.
+    """
 
     role: str = "assistant"
     content: str | None = None
     tool_calls: list[ResponseToolCall] | None = None
     refusal: str | None = None
+
+    @model_validator(mode="after")
+    def _read_legacy_call(self) -> Self:
+        legacy = (self.model_extra or {}).get("function_call")
+        if isinstance(legacy, Mapping) and not self.tool_calls:
+            function = ResponseFunctionCall.model_validate(legacy)
+            self.tool_calls = [ResponseToolCall(function=function)]
+        return self
 
 
 class Choice(ReceivedBody):
@@ -87,7 +141,10 @@ class Choice(ReceivedBody):
 
 
 class ChatResponse(ReceivedBody):
-    """The answer to `POST /chat/completion`. `created` is in Unix seconds."""
+    """The response to `POST /chat/completion`.
+
+    `created` is in Unix seconds; `request_id` is the header `x-request-id`, no part of the body.
+    """
 
     id: str = ""
     object: str = "chat.completion"
@@ -96,6 +153,7 @@ class ChatResponse(ReceivedBody):
     choices: list[Choice] = Field(min_length=1)
     usage: Usage | None = None
     system_fingerprint: str | None = None
+    request_id: Annotated[str | None, BeforeValidator(_text)] = Field(default=None, exclude=True)
 
 
 class ModerationResponse(ReceivedBody):
@@ -168,7 +226,10 @@ class UsageDelta(TypedDict, total=False):
 
 @_lenient
 class Chunk(TypedDict, total=False):
-    """One event of a stream. `choices` may be empty or absent, as where only `usage` is told."""
+    """One event of a stream. `choices` may be empty or absent, as where only `usage` is sent.
+
+    `request_id` is the header `x-request-id`; the first chunk has it.
+    """
 
     id: str
     object: str
@@ -177,6 +238,7 @@ class Chunk(TypedDict, total=False):
     choices: list[ChunkChoice]
     usage: UsageDelta | None
     system_fingerprint: str | None
+    request_id: Any
 
 
 # --- reading it ---------------------------------------------------------------------------
@@ -205,7 +267,17 @@ def parse_chunk(data: bytes) -> Chunk:
         chunk: Chunk = _chunks.validate_json(data)
     except ValidationError:
         chunk = _chunks.validate_python(_tolerated(data))
+    if b"function_call" in data:
+        _read_legacy_calls(chunk)
     return chunk
+
+
+def _read_legacy_calls(chunk: Chunk) -> None:
+    """Make tool calls of the legacy `function_call` of a gateway."""
+    for choice in chunk.get("choices", ()):
+        delta: dict[str, Any] = choice.get("delta") or {}  # type: ignore[assignment]
+        if isinstance(legacy := delta.get("function_call"), Mapping):
+            delta.setdefault("tool_calls", [{"index": 0, "function": legacy}])
 
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"

@@ -8,6 +8,7 @@ from grayswan_core import (
     CompletionCall,
     Message,
     Tool,
+    ToolCallArgumentsError,
     ToolCallMissingError,
 )
 from grayswan_core.completion.required_tool import MAX_CORRECTIONS, Rounds
@@ -56,11 +57,39 @@ def test_a_round_without_usage_counts_nothing():
     assert 4 == final.usage.total_tokens
 
 
+def test_the_usage_of_earlier_rounds_stays_where_the_last_has_none():
+    _, final = play([response(), response("pay", usage=None)], tool_required=True)
+    assert 4 == final.usage.total_tokens
+
+
+def unreadable(finish_reason="tool_calls"):
+    bad = response("pay", finish_reason=finish_reason)
+    bad.choices[0].message.tool_calls[0].function.arguments = '{"amount": 1'
+    return bad
+
+
+def test_a_call_that_cannot_be_read_does_not_settle_it():
+    asked, final = play([unreadable(), response("pay")], tool_required=True)
+    assert 2 == len(asked)
+    assert "{}" == final.choices[0].message.tool_calls[0].function.arguments
+
+
+def test_calls_that_can_never_be_read_are_an_error_of_their_own():
+    with pytest.raises(ToolCallArgumentsError, match=r"required call of 'pay'.*asked 3 times"):
+        play([unreadable()] * (MAX_CORRECTIONS + 1), tool_required=True)
+
+
+def test_a_required_call_that_was_cut_is_not_asked_for_again():
+    with pytest.raises(ToolCallArgumentsError, match="in the middle of a call of 'pay'"):
+        play([unreadable("length")], tool_required=True)
+
+
 def test_it_is_given_up_after_the_last_correction():
     with pytest.raises(ToolCallMissingError, match=f"asked {MAX_CORRECTIONS + 1} times"):
         play([response(content="Paid!")] * (MAX_CORRECTIONS + 1), tool_required=True)
 
 
-def test_of_several_calls_the_first_is_kept():
-    _, final = play([response("pay", "look")], parallel_tool_calls=False)
+@pytest.mark.parametrize("names", [["pay", "look"], ["steal", "pay"], ["pay"]])
+def test_of_several_calls_the_first_on_offer_is_kept(names):
+    _, final = play([response(*names)], parallel_tool_calls=False)
     assert ["pay"] == [call.function.name for call in final.choices[0].message.tool_calls]

@@ -42,13 +42,14 @@ class Stream:
     def __init__(self, rounds):
         self.answer = Accumulator()
         self.review = StreamReview(rounds)
+        self.review.clear()
 
     def feed(self, chunk):
         self.answer.add(chunk, self.review.sieve)
         return list(self.review.admit(chunk, self.answer))
 
     def end(self):
-        self.review.end(self.answer)
+        return list(self.review.end(self.answer))
 
 
 @pytest.fixture
@@ -107,12 +108,75 @@ def test_of_several_calls_only_the_first_is_handed_out(stream):
     assert [] == nothing["choices"][0]["delta"]["tool_calls"]
 
 
-def test_where_a_call_is_required_text_waits_for_it(stream):
+def test_the_first_call_on_offer_is_kept_whatever_its_index(stream):
+    alone = stream(parallel_tool_calls=False)
+    strange, first = call("{}", "steal", index=1), call("{}", "look", index=2)
+    end = chunk(finish_reason="tool_calls")
+    assert [[], [first], [], None] == [
+        handed_out["choices"][0]["delta"]["tool_calls"]
+        for each in (chunk(strange), chunk(first), chunk(call("{}", index=3)), end)
+        for handed_out in alone.feed(each)
+    ]
+
+
+@pytest.mark.parametrize("finish_reason", ["tool_calls", None])
+def test_where_no_call_is_on_offer_the_first_is_kept(stream, finish_reason):
+    alone = stream(parallel_tool_calls=False)
+    strange, other = call("{}", "steal", index=1), call("{}", "rob", index=2)
+    handed_out = [*alone.feed(chunk(strange, other, finish_reason=finish_reason)), *alone.end()]
+    calls = [each["choices"][0]["delta"]["tool_calls"] for each in handed_out if each["choices"]]
+    assert [strange] == [each for some in calls for each in some]
+
+
+def test_where_a_call_is_required_chunks_wait_until_it_is_whole(stream):
     waiting = stream(tool_required=True)
-    text, begun = chunk(content="Well,"), chunk(call("{"))
-    assert [] == waiting.feed(text)
-    assert [text, begun] == waiting.feed(begun)
-    assert 1 == len(waiting.feed(chunk(call("}"), finish_reason="tool_calls")))
+    rest = chunk(call("}", name=None), finish_reason="stop")
+    chunks = [chunk(content="Well,"), chunk(call("{")), rest]
+    assert [[], [], chunks] == [waiting.feed(each) for each in chunks]
+    assert [] == waiting.end()
+
+
+def test_a_required_call_needs_no_finish_reason(stream):
+    waiting = stream(tool_required=True)
+    begun = chunk(call("{}"))
+    assert [] == waiting.feed(begun)
+    assert [begun] == waiting.end()
+
+
+def test_a_call_that_cannot_be_read_settles_nothing(rounds):
+    asked = rounds(tool_required=True)
+    answers = iter(['{"amount": oops', '{"amount": 1}'])
+    handed_out = []
+    for _ in asked:
+        stream = Stream(asked)
+        handed_out += stream.feed(chunk(call(next(answers)), finish_reason="tool_calls"))
+        stream.end()
+    assert ['{"amount": 1}'] == [
+        each["function"]["arguments"]
+        for chunk in handed_out
+        for each in chunk["choices"][0]["delta"]["tool_calls"]
+    ]
+
+
+def test_what_a_broken_try_held_back_is_forgotten(stream):
+    waiting = stream(tool_required=True)
+    waiting.feed(chunk(content="Well,"))
+    waiting.answer.clear()
+    waiting.review.clear()
+    whole = chunk(call("{}"), finish_reason="tool_calls")
+    assert [whole] == waiting.feed(whole)
+
+
+def test_usage_of_earlier_rounds_is_told_where_the_last_has_none(rounds):
+    asked = rounds(tool_required=True)
+    usage = {"prompt_tokens": 5, "completion_tokens": 1, "total_tokens": 6}
+    answers = iter([chunk(content="Paid!", finish_reason="stop", usage=usage)])
+    handed_out = []
+    for _ in asked:
+        stream = Stream(asked)
+        last = chunk(call("{}"), finish_reason="tool_calls")
+        handed_out += [*stream.feed(next(answers, last)), *stream.end()]
+    assert usage == handed_out[-1]["usage"]
 
 
 def test_a_refusal_needs_no_call(stream):

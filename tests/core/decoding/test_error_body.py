@@ -133,11 +133,29 @@ def test_there_is_a_hint_where_one_helps(status, hint):
         "The input is too long for this model",
         "Messages are too long",
         "prompt exceeds the context window",
+        "Input tokens exceed the configured limit of 272000 tokens.",
+        "Please reduce the length of the messages or completion.",
+        "`inputs` tokens + `max_new_tokens` must be <= 4096. Given: 5000 `inputs` tokens",
     ],
 )
 def test_an_input_too_long_has_a_class_of_its_own(status, words):
     body = json.dumps({"detail": words}).encode()
     assert ContextOverflowError is type(error_from_response(status, {}, body))
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"error": True, "message": "No", "error_code": "context_length_exceeded"},
+        {"error": {"message": "No", "code": "context_length_exceeded"}},
+    ],
+    ids=["ours", "OpenAI's"],
+)
+def test_an_input_too_long_is_known_by_its_code(payload):
+    body = json.dumps(payload).encode()
+    assert ContextOverflowError is type(error_from_response(400, {}, body))
+    assert ContextOverflowError is type(error_from_response(500, {}, body))
+    assert ContextOverflowError is type(error_from_event(payload))
 
 
 def test_other_statuses_are_not_about_the_input():

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime as dt
 import json
 
 import pytest
@@ -12,6 +13,7 @@ from grayswan_core.decoding.tool_calls import (
     ToolCallAssembler,
     arguments_so_far,
     complete_ids,
+    escape_surrogates,
     parse_arguments,
     past_call,
 )
@@ -118,6 +120,7 @@ def test_arguments_are_kept_letter_for_letter():
         ("", {}),
         (" \n", {}),
         ("null", {}),
+        (" null ", {}),
         ("{}", {}),
         ('{"a": [1, {"b": null}]}', {"a": [1, {"b": None}]}),
     ],
@@ -170,6 +173,24 @@ def test_of_arguments_still_arriving_what_is_there_is_read(text, expected):
 def test_a_past_call_is_sent_with_its_arguments_as_text(arguments, expected):
     function = FunctionCall(name="f", arguments=expected)
     assert ToolCall(id="call_1", function=function) == past_call("call_1", "f", arguments)
+
+
+@pytest.mark.parametrize("value", [dt.date(2026, 1, 1), {1, 2}, object()], ids=repr)
+def test_a_past_call_with_what_is_no_json_is_refused(value):
+    with pytest.raises(InvalidRequestError, match="earlier call of 'f'"):
+        past_call("call_1", "f", {"value": value})
+
+
+def test_half_a_character_goes_back_as_the_escape_it_came_as():
+    came = '{"text": "half \\ud83d, é"}'
+    sent = past_call("call_1", "f", parse_arguments(came))
+    assert came == sent.function.arguments
+    assert b"half" in sent.model_dump_json().encode()
+
+
+@given(st.text())
+def test_texts_without_surrogates_are_left_alone(text):
+    assert text == escape_surrogates(text)
 
 
 def test_a_past_call_may_lack_its_id_and_its_name():

@@ -125,6 +125,17 @@ def test_an_error_is_told_what_is_known_of_the_answer(begin):
     assert (503, "req-2") == (known.status_code, known.request_id)
 
 
+def test_the_response_is_known_by_its_request_id(begin):
+    first, second, last = begin().feed(A + A + END)
+    assert "req-1" == first["request_id"]
+    assert not {"request_id"} & {*second, *last}
+    whole = begin(plain)
+    list(whole.feed(b'{"choices": [{"message": {"content": "a"}}], "request_id": 7}'))
+    (response,) = whole.close()
+    assert "req-1" == response.request_id
+    assert "request_id" not in response.model_dump()
+
+
 def test_a_call_shows_neither_its_prompt_nor_its_headers(begin):
     shown = repr(replace(begin()._call, body=b"the prompt", headers=lambda: {"key": "secret"}))
     assert "prompt" not in shown

@@ -55,6 +55,19 @@ def test_a_tool_may_be_named():
     assert "weather" == request.tool_choice.function.name
 
 
+def test_some_tool_is_required_whether_one_is_on_offer_or_several():
+    look = Tool(function=FunctionDefinition(name="look", description="", parameters={}))
+    assert not ask(tools=[WEATHER], tool_choice="weather").tool_required
+    assert ask(tools=[WEATHER], tool_choice="any").tool_required
+    assert ask(tools=[WEATHER, look], tool_choice={"any": {}}).tool_required
+
+
+def test_anthropics_choice_may_turn_parallel_calls_off():
+    choice = {"type": "auto", "disable_parallel_tool_use": True}
+    assert not ask(tools=[WEATHER], tool_choice=choice).parallel_tool_calls
+    assert ask(tools=[WEATHER], tool_choice={"type": "auto"}).parallel_tool_calls
+
+
 @pytest.mark.parametrize(
     ("name", "advice"),
     [

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from grayswan_core.wire import (
     ChatResponse,
     ModerationResponse,
+    Usage,
     parse,
     parse_chunk,
 )
@@ -226,3 +227,40 @@ def test_an_odd_value_where_the_answer_stands_is_an_error(name, value):
         parse(ChatResponse, json.dumps(whole).encode())
     with pytest.raises(ValidationError):
         parse_chunk(json.dumps({"choices": [{"delta": {name: value}}]}).encode())
+
+
+def test_a_total_that_is_missing_is_the_sum():
+    assert 8 == Usage(prompt_tokens=5, completion_tokens=3).total_tokens
+    assert 9 == Usage(prompt_tokens=5, completion_tokens=3, total_tokens=9).total_tokens
+
+
+def test_usage_is_added_and_subtracted_with_its_details():
+    one = Usage.model_validate(
+        {"prompt_tokens": 5, "prompt_tokens_details": {"cached_tokens": 4}, "tier": "a", "x": {}}
+    )
+    two = Usage.model_validate(
+        {"prompt_tokens": 7, "prompt_tokens_details": {"cached_tokens": 5, "audio": 1}, "x": 3}
+    )
+    total = one + two
+    assert (12, 12) == (total.prompt_tokens, total.total_tokens)
+    assert {"cached_tokens": 9, "audio": 1} == total.prompt_tokens_details
+    assert "a" == total.tier
+    assert two.prompt_tokens_details == (total - one).prompt_tokens_details
+    assert 7 == (total - one).total_tokens
+
+
+LEGACY = {"name": "f", "arguments": '{"a": 1}'}
+
+
+def test_a_legacy_function_call_is_read_as_a_tool_call():
+    body = {"choices": [{"message": {"content": None, "function_call": LEGACY}}]}
+    (call,) = parse(ChatResponse, json.dumps(body).encode()).choices[0].message.tool_calls
+    assert LEGACY == call.function.model_dump()
+
+
+def test_a_streamed_legacy_function_call_is_read_as_a_tool_call():
+    body = {"choices": [{"delta": {"function_call": LEGACY}}, {"delta": {"content": "x"}}, {}]}
+    legacy, text, empty = parse_chunk(json.dumps(body).encode())["choices"]
+    assert [{"index": 0, "function": LEGACY}] == legacy["delta"]["tool_calls"]
+    assert {"delta": {"content": "x"}} == text
+    assert {} == empty
