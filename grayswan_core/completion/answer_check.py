@@ -11,7 +11,7 @@ from grayswan_core.decoding.tool_calls import parse_arguments
 from grayswan_core.errors import ContentFilterError, ToolCallArgumentsError
 from grayswan_core.wire import REFUSALS, ChatResponse, Choice, ResponseToolCall
 
-__all__ = ["check_answer", "is_readable"]
+__all__ = ["check_answer", "has_open_call", "is_readable"]
 
 # A response that ended on its own has one of the other finish reasons. It is None where a stream
 # ended with `[DONE]` alone.
@@ -42,10 +42,19 @@ def check_answer(answer: ChatResponse, *, raise_on_content_filter: bool = False)
             )
 
 
+def has_open_call(choice: Choice) -> bool:
+    """Whether a tool call of the choice has arguments that are not whole, or none as yet."""
+    return _open_call(choice) is not None
+
+
 def _cut_call(choice: Choice) -> ResponseToolCall | None:
     """The call that was being written when the response was cut."""
     if choice.finish_reason not in _CUT:
         return None
+    return _open_call(choice)
+
+
+def _open_call(choice: Choice) -> ResponseToolCall | None:
     calls = choice.message.tool_calls or ()
     return next((call for call in calls if not _is_whole(call)), None)
 

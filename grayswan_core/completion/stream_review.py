@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import cast
 
-from grayswan_core.completion.answer_check import check_answer
+from grayswan_core.completion.answer_check import check_answer, has_open_call
 from grayswan_core.completion.required_tool import Rounds
 from grayswan_core.completion.single_call import SingleCall
 from grayswan_core.decoding.accumulate import Accumulator
@@ -37,6 +37,7 @@ class StreamReview:
         self._held: list[Chunk] = []
         self._open = not self._call.tool_required
         self._has_usage = False
+        self._withheld: dict[int, str] = {}
         self._single_calls = defaultdict[int, SingleCall](
             lambda: SingleCall(self._rounds.tool_names)
         )
@@ -56,12 +57,14 @@ class StreamReview:
             self._has_usage = True
             self._put_total(chunk, Usage.model_validate(usage))
         is_last = any(choice.get("finish_reason") for choice in chunk.get("choices", ()))
-        chunks = [*self._spare_calls(answer), chunk] if is_last else [chunk]
+        chunks: Sequence[Chunk] = [*self._spare_calls(answer), chunk] if is_last else [chunk]
         if not self._open:
             self._held += chunks
-            return self._settled(answer) if is_last else ()
-        if is_last:
+            chunks = self._settled(answer) if is_last else ()
+        elif is_last:
             self._check(answer)
+        if is_last:
+            self._withhold(chunk, answer)
         return chunks
 
     def end(self, answer: Accumulator) -> Sequence[Chunk]:
@@ -81,7 +84,35 @@ class StreamReview:
         self._rounds.finish()
         if not answer.finished():  # or it was checked when it finished
             self._check(answer)
-        return [*rest, *([] if self._has_usage else self._spent())]
+        return [*rest, *self._last(), *([] if self._has_usage else self._spent())]
+
+    def _withhold(self, chunk: Chunk, answer: Accumulator) -> None:
+        """Hold a finish reason back while a tool call of its choice may still go on.
+
+        An API that repeats the finish reason in every chunk says it with the first piece of the
+        arguments, and the frameworks would take them for whole.
+        """
+        response = answer.response()
+        whole = {
+            choice.index
+            for choice in (response.choices if response else ())
+            if self._open and not has_open_call(choice)
+        }
+        for choice in chunk.get("choices", ()):
+            index, reason = choice.get("index", 0), choice.get("finish_reason")
+            if reason and index in whole:
+                self._withheld.pop(index, None)
+            elif reason:
+                self._withheld[index] = reason
+                choice["finish_reason"] = None
+
+    def _last(self) -> Sequence[Chunk]:
+        """The finish reasons that were held back until the end."""
+        choices: list[ChunkChoice] = [
+            {"index": index, "delta": {}, "finish_reason": reason}
+            for index, reason in self._withheld.items()
+        ]
+        return (Chunk(choices=choices),) if choices else ()
 
     def _settled(self, answer: Accumulator) -> Sequence[Chunk]:
         """The chunks held back, if the response so far makes the call that is required."""

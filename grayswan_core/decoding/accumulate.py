@@ -28,9 +28,12 @@ class _ChoiceParts:
         self.tool_calls = ToolCallAssembler()
         self._indexer: CallIndexer | None = None
         self.finish_reason: str | None = None
+        self.resumed = False
 
     def add(self, choice: ChunkChoice, sieve: Sieve | None) -> None:
         delta = choice.get("delta") or {}
+        if self.finish_reason and not self.resumed:
+            self.resumed = any(map(delta.get, ("content", "tool_calls", "refusal")))
         if content := delta.get("content"):
             self.content.append(content)
         if calls := delta.get("tool_calls"):
@@ -89,10 +92,15 @@ class Accumulator:
         """Whether any part of a choice has come."""
         return bool(self._choices)
 
+    @property
+    def resumed(self) -> bool:
+        """Whether a choice went on after its finish reason, so that this says nothing."""
+        return any(parts.resumed for parts in self._choices.values())
+
     def finished(self, expected_choices: int = 1) -> bool:
-        """Whether every choice has its finish reason, of those begun and those expected."""
+        """Whether every choice ended with its finish reason, of those begun and those expected."""
         for parts in self._choices.values():
-            if not parts.finish_reason:
+            if not parts.finish_reason or parts.resumed:
                 return False
         return len(self._choices) >= expected_choices
 

@@ -1,7 +1,9 @@
-"""Bytes of a streamed answer to its chunks, and the judgement whether it is whole. Pure.
+"""Bytes of a streamed response to its chunks, and the judgement whether it is whole. Sans-I/O.
 
-An answer is whole when every choice had its finish reason, or `[DONE]` came after some part of
-one. Whatever ends the stream before is an error, and the error carries what had arrived.
+A response is whole when every choice ended with its finish reason, or `[DONE]` came after some
+part of one. Some gateways repeat the finish reason in every chunk: once a choice goes on after
+its finish reason, only `[DONE]` tells. Whatever ends the stream before is an error, and the error
+carries what had arrived.
 """
 
 from __future__ import annotations
@@ -34,25 +36,25 @@ class Review(Protocol):
     """Decides which chunks of a stream are handed out; it raises for a response not to act on."""
 
     def clear(self) -> None:
-        """Forget all chunks, as when a try begins anew."""
+        """Forget all chunks, as when the request is sent again."""
 
     def sieve(self, choice: ChunkChoice) -> None:
         """Take tool calls out of a choice that are neither added up nor handed out."""
 
     def admit(self, chunk: Chunk, answer: Accumulator) -> Sequence[Chunk]:
-        """The chunks that may be handed out now that this one has been added to the answer."""
+        """The chunks that may be handed out now that this one has been added to the response."""
 
     def end(self, answer: Accumulator) -> Sequence[Chunk]:
-        """Judge the answer at its end; the chunks that were held back until now."""
+        """Judge the response at its end; the chunks that were held back until then."""
 
 
 class ChunkStream:
-    """One streamed answer: feed it bytes, take out chunks, close it at the stream's end.
+    """One streamed response: feed it bytes, take out chunks, close it at the stream's end.
 
     Args:
-        stop: Stop sequences. Text from the first one on is taken out, and the answer ends
+        stop: Stop sequences. Text from the first one on is taken out, and the response ends
             there with finish reason `stop`.
-        expected_choices: How many answers were asked for (`n`).
+        expected_choices: How many choices were asked for (`n`).
         max_event_size: Bytes that one event may take.
         answer: Adds up the chunks; emptied first.
         review: Decides which chunks are handed out; by default, all.
@@ -61,7 +63,7 @@ class ChunkStream:
         request_id: The header `x-request-id`; the first chunk carries it.
         started: Whether any chunk has been handed out.
         done: Whether nothing more is to be read, so that the connection may be closed.
-        cut: Whether that is because of a stop sequence, with the service still speaking.
+        cut: Whether that is because of a stop sequence, with the API still sending.
     """
 
     request_id: str | None = None
@@ -87,11 +89,17 @@ class ChunkStream:
         self._identified = False
         self._stop = stop
         self._filters: dict[int, StopFilter] = {}
+        self._flushed: set[int] = set()
         self._expected_choices = expected_choices
 
     @property
+    def resumed(self) -> bool:
+        """Whether a choice went on after its finish reason; then only `[DONE]` ends it well."""
+        return not self.done and self._answer.resumed
+
+    @property
     def finished(self) -> bool:
-        """Whether the answer is whole. The stream may have more to say: usage, `[DONE]`."""
+        """Whether the response is whole. The stream may have more to say: usage, `[DONE]`."""
         ended = self.done or self._answer.finished(self._expected_choices)
         return ended and self._answer.has_choices
 
@@ -116,25 +124,25 @@ class ChunkStream:
             raise self.failed(ResponseError(str(too_large))) from too_large
 
     def close(self) -> Iterable[Chunk]:
-        """Take note that the body has ended; the chunks that were held back until now.
+        """Say that the body has ended; the chunks that were held back until then.
 
         Raises:
-            IncompleteStreamError: it ended before the answer did.
-            APIError: the review found that the answer is not one to act on.
+            IncompleteStreamError: it ended before the response did.
+            APIError: the review found that the response is not one to act on.
         """
         if self.finished:
             return () if self._review is None else self._review.end(self._answer)
         if self.done:
-            raise self.failed(IncompleteStreamError("The stream ended before the answer began."))
+            raise self.failed(IncompleteStreamError("The stream ended before the response began."))
         raise self.failed(
             IncompleteStreamError(
-                "The stream ended before the answer did: neither a finish reason nor [DONE]"
+                "The stream ended before the response did: neither [DONE] nor a last finish reason"
                 " had come. What had arrived is on this error's `partial`."
             )
         )
 
     def failed(self, error: APIError) -> APIError:
-        """The same error, carrying what has arrived of the answer."""
+        """The same error, carrying what has arrived of the response."""
         held = self._held_back()
         if held is not None:
             self._answer.add(held)
@@ -166,7 +174,7 @@ class ChunkStream:
         return chunk if chunk.get("choices") or chunk.get("usage") else None
 
     def _read_other(self, event: Event) -> Chunk | None:
-        """The same of what is no chunk: the answer's end, a sign of life, or an error."""
+        """The same of what is no chunk: the response's end, a keep-alive, or an error."""
         data = event.data.strip()
         if data == _DONE:
             self.done = True
@@ -185,7 +193,8 @@ class ChunkStream:
 
     def _cut(self, choice: ChunkChoice) -> bool:
         """Take the text from the stop sequence on out of a choice; False if it had ended."""
-        stop = self._filters.setdefault(choice.get("index", 0), StopFilter(self._stop))
+        index = choice.get("index", 0)
+        stop = self._filters.setdefault(index, StopFilter(self._stop))
         if stop.stopped:
             return False
         delta = choice.setdefault("delta", {})
@@ -193,7 +202,9 @@ class ChunkStream:
         if stop.stopped:
             choice["finish_reason"] = "stop"
             delta.pop("tool_calls", None)
-        elif choice.get("finish_reason"):
+        elif choice.get("finish_reason") and index not in self._flushed:
+            # If it goes on, what is held back from then on waits for `[DONE]`.
+            self._flushed.add(index)
             text += stop.flush()
         if delta.get("content") is not None or text:
             delta["content"] = text
@@ -221,7 +232,7 @@ def _chunk_in(event: Event) -> Chunk | None:
 
 
 def _reported(event: Event) -> APIError:
-    """The error for an event that is no chunk: what the service reports, or nonsense."""
+    """The error for an event that is no chunk: what the API reports, or nonsense."""
     cause = payload = None
     try:
         payload = from_json(event.data)

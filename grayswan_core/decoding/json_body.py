@@ -29,6 +29,7 @@ class JSONBody(Generic[_T]):
     cut = False
     started = False
     finished = False
+    resumed = False
 
     def __init__(self, kind: type[_T]) -> None:
         self._kind: type[_T] = kind

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Generic, Protocol, TypeVar
 
-from grayswan_core.errors import APIConnectionError, APIError, ResponseError
+from grayswan_core.errors import APIConnectionError, APIError, IncompleteStreamError, ResponseError
 from grayswan_core.http.deadline import Deadline
 
 __all__ = ["Attempt", "Call", "Reader"]
@@ -37,6 +37,8 @@ class Reader(Protocol[_T_co]):
     def started(self) -> bool: ...
     @property
     def finished(self) -> bool: ...
+    @property
+    def resumed(self) -> bool: ...
     def feed(self, piece: bytes) -> Iterable[_T_co]: ...
     def close(self) -> Iterable[_T_co]: ...
     def failed(self, error: APIError) -> APIError: ...
@@ -125,6 +127,8 @@ class Attempt(Generic[_T]):
             )
         if reader.finished:
             deadline.expect_end(_END_WAIT if reader.done else _REST_WAIT)
+        elif came is not None and reader.resumed:
+            deadline.expect_more()
         if came is None:
             deadline.check()
 
@@ -145,8 +149,19 @@ class Attempt(Generic[_T]):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool:
-        """Let a connection break once the response is whole: nothing is lost."""
-        return self._reader.finished and isinstance(error, APIConnectionError)
+        """Let a connection break once the response is whole: nothing is lost.
+
+        Raises:
+            IncompleteStreamError: it broke where only `[DONE]` would have ended the stream well.
+        """
+        if not isinstance(error, APIConnectionError):
+            return False
+        if self._reader.resumed:
+            raise IncompleteStreamError(
+                "The stream went on after a finish reason, and ended before [DONE] had come:"
+                f" {error.message}"
+            ) from error.with_traceback(None)
+        return self._reader.finished
 
     def judge(self, error: APIError) -> bool:
         """Tell an error what is known of the answer; whether another try is possible."""

@@ -98,6 +98,10 @@ class Deadline:
         """The answer is whole, and what may still come is waited for this long at most."""
         self._tail_end = min(self._tail_end, self.clock() + seconds)
 
+    def expect_more(self) -> None:
+        """The response goes on although it seemed whole; only its next chunk is waited for."""
+        self._tail_end = inf
+
     def go_on(self, since: float) -> None:
         """Let the clocks run again that stood still since then, when a chunk came.
 

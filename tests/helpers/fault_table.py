@@ -217,6 +217,8 @@ def _cut(name: str, *steps: Step, **expected: Any) -> Fault:
 
 _INCOMPLETE: dict[str, Any] = {"error": IncompleteStreamError, "again": True}
 
+REPEATED = stream(text("so ", "stop"), text("far", "stop"))
+
 _SEPARATORS = "a\u2028b\u2029c\u0085d"
 _SEPARATED = f"data: {json.dumps(delta(content=_SEPARATORS), ensure_ascii=False)}\n\n"
 
@@ -287,6 +289,17 @@ STREAMED = (
           FAR, END), LAST_CHUNK), text="so far"),
     Fault("null deltas", (*stream(SO, sse({"choices": [{"index": 0, "delta": None}]}),
           sse(delta(content=None)), FAR, END), LAST_CHUNK), text="so far"),
+    Fault("a finish reason in every chunk", (*stream(text("so ", "stop"), text("far", "stop"),
+          text("", "stop"), DONE), LAST_CHUNK), text="so far"),
+    Fault("a finish reason in every chunk, then the end", (*REPEATED, LAST_CHUNK),
+          text="so far", **_INCOMPLETE),
+    Fault("a finish reason in every chunk, then a reset", (*REPEATED, Reset()),
+          text="so far", **_INCOMPLETE, caused=True),
+    Fault("a finish reason in every chunk, then silence", (*REPEATED, Stall()),
+          text="so far", **_INCOMPLETE, caused=True),
+    Fault("a finish reason in every chunk, then an error",
+          (*REPEATED, chunk(sse({"error": "Overloaded"})), LAST_CHUNK),
+          StreamError, "Overloaded", text="so far"),
     Fault("no [DONE]", (*stream(SO, text("far", "stop")), LAST_CHUNK), text="so far"),
     Fault("reset after the finish reason", (*stream(SO, text("far", "stop")), Reset()),
           text="so far"),

@@ -223,3 +223,51 @@ def test_text_cut_for_length_is_not_asked_for_again(stream):
     cut.feed(chunk(content="Well", finish_reason="length"))
     with pytest.raises(ToolCallMissingError, match=r"asked once, finish reason 'length'"):
         cut.end()
+
+
+@pytest.mark.parametrize("first", [0, 1, 5])
+def test_the_first_call_that_comes_is_kept_in_each_choice(stream, first):
+    alone = stream(parallel_tool_calls=False)
+    pieces = [call("{", index=first), call("}", index=first), call("{}", index=first + 1)]
+    for each in (pieces[0], pieces[2], pieces[1]):
+        alone.feed(chunk(each))
+    (kept,) = alone.answer.response().choices[0].message.tool_calls
+    assert "{}" == kept.function.arguments
+
+
+def test_a_finish_reason_waits_until_the_arguments_are_whole(stream):
+    repeating = stream()
+    reasons = []
+    for piece in ("", '{"amount"', ": 1", "}"):
+        (handed_out,) = repeating.feed(chunk(call(piece), finish_reason="stop"))
+        reasons.append(handed_out["choices"][0]["finish_reason"])
+    assert [None, None, None, "stop"] == reasons
+    assert [] == repeating.end()
+
+
+def test_a_finish_reason_that_waited_is_handed_out_at_the_end(stream):
+    broken = stream()
+    (handed_out,) = broken.feed(chunk(call("{nonsense"), finish_reason="tool_calls"))
+    assert handed_out["choices"][0]["finish_reason"] is None
+    (last,) = broken.end()
+    assert [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}] == last["choices"]
+
+
+def test_a_finish_reason_before_a_required_call_waits_too(stream):
+    waiting = stream(tool_required=True)
+    assert [] == waiting.feed(chunk(content="Well,", finish_reason="stop"))
+    assert [] == waiting.feed(chunk(call("{"), finish_reason="stop"))
+    handed_out = waiting.feed(chunk(call("}"), finish_reason="stop"))
+    reasons = [each["choices"][0]["finish_reason"] for each in handed_out]
+    assert [None, None, "stop"] == reasons
+    assert [] == waiting.end()
+
+
+def test_a_new_try_begins_with_nothing_held_back(stream):
+    again = stream(tool_required=True, parallel_tool_calls=False)
+    again.feed(chunk(content="Well,", finish_reason="stop"))
+    again.answer.clear()
+    again.review.clear()
+    whole = chunk(call("{}", index=1), finish_reason="tool_calls")
+    assert [whole] == again.feed(whole)
+    assert [] == again.end()

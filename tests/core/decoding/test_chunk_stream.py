@@ -416,3 +416,37 @@ def test_what_came_before_an_event_past_the_limit_is_handed_out_though_in_the_sa
     with pytest.raises(ResponseError, match="larger than 150") as caught:
         came.extend(chunks.feed(piece))
     assert "so far" == caught.value.partial_text
+
+
+REPEATED = [event([text(each, finish_reason="stop")]) for each in ("a", "b", "c")]
+
+
+def test_a_response_that_goes_on_after_its_finish_reason_is_whole_with_done_alone():
+    stream = ChunkStream()
+    states = []
+    for body in (*REPEATED, event([text("", finish_reason="stop")]), b"data: [DONE]\n\n"):
+        list(stream.feed(body))
+        states.append((stream.finished, stream.resumed))
+    assert [(True, False), *[(False, True)] * 3, (True, False)] == states
+    assert () == stream.close()
+
+
+@pytest.mark.parametrize("index", [0, 1])
+def test_a_response_that_goes_on_after_its_finish_reason_is_not_whole_without_done(index):
+    stream = ChunkStream(expected_choices=2)
+    for body in (event([text("a", finish_reason="stop"), text("b", index=1, finish_reason="stop")]),
+                 event([text("c", index=index)])):  # fmt: skip
+        list(stream.feed(body))
+    with pytest.raises(IncompleteStreamError) as caught:
+        stream.close()
+    contents = [choice.message.content for choice in caught.value.partial.choices]
+    assert (["ac", "b"], ["a", "bc"])[index] == contents
+
+
+def test_a_stop_sequence_is_found_across_repeated_finish_reasons():
+    stream = ChunkStream(stop=["STOP"])
+    pieces = ("a", " ST", "OP b")
+    bodies = [event([text(each, finish_reason="stop")]) for each in pieces]
+    chunks = [chunk for body in bodies for chunk in stream.feed(body)]
+    assert ["a", " ", ""] == [chunk["choices"][0]["delta"]["content"] for chunk in chunks]
+    assert stream.cut

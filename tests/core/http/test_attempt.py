@@ -6,7 +6,13 @@ import pytest
 
 from grayswan_core.decoding.chunk_stream import ChunkStream
 from grayswan_core.decoding.json_body import JSONBody
-from grayswan_core.errors import APIConnectionError, APITimeoutError, ResponseError, StreamError
+from grayswan_core.errors import (
+    APIConnectionError,
+    APITimeoutError,
+    IncompleteStreamError,
+    ResponseError,
+    StreamError,
+)
 from grayswan_core.http.attempt import Attempt, Call
 from grayswan_core.http.deadline import Deadline
 from grayswan_core.limits import Timeout
@@ -147,3 +153,48 @@ def test_no_try_begins_when_the_time_is_up(clock):
     clock.now = 1
     with pytest.raises(APITimeoutError, match="total"):
         Attempt(Call("http://x/", dict, b"", "", True, ChunkStream, refuse), deadline, 10)
+
+
+REPEATED = A.replace(b"}}]", b'}, "finish_reason": "stop"}]')
+
+
+@pytest.mark.parametrize("seconds", [1, 6, 59])
+def test_a_response_that_goes_on_after_its_finish_reason_waits_for_each_next_chunk(
+    begin, clock, seconds
+):
+    attempt = begin(total=None)
+    list(attempt.feed(REPEATED))
+    clock.now += 4
+    for _ in range(20):
+        assert 1 == len(list(attempt.feed(REPEATED)))
+        clock.now += seconds
+    list(attempt.feed(DONE))
+    assert () == attempt.close()
+
+
+def test_what_follows_a_finish_reason_without_text_is_still_waited_for_briefly(begin, clock):
+    attempt = begin()
+    list(attempt.feed(A))
+    for _ in range(5):
+        list(attempt.feed(END))
+        clock.now += 1.1
+    with pytest.raises(APITimeoutError):
+        list(attempt.feed(b": keep-alive\n\n"))
+
+
+def test_only_done_ends_a_response_that_went_on_after_its_finish_reason(begin):
+    broken = APIConnectionError("The connection was reset.")
+    attempt = begin()
+    list(attempt.feed(REPEATED))
+    with attempt:
+        raise broken
+    list(attempt.feed(REPEATED))
+    with pytest.raises(IncompleteStreamError, match="was reset") as caught, attempt:
+        raise broken
+    assert broken is caught.value.__cause__
+    with pytest.raises(IncompleteStreamError):
+        attempt.close()
+    list(attempt.feed(DONE))
+    with attempt:
+        raise broken
+    assert () == attempt.close()
