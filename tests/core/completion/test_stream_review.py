@@ -257,7 +257,7 @@ def test_a_finish_reason_before_a_required_call_waits_too(stream):
     waiting = stream(tool_required=True)
     assert [] == waiting.feed(chunk(content="Well,", finish_reason="stop"))
     assert [] == waiting.feed(chunk(call("{"), finish_reason="stop"))
-    handed_out = waiting.feed(chunk(call("}"), finish_reason="stop"))
+    handed_out = waiting.feed(chunk(call("}", name=None), finish_reason="stop"))
     reasons = [each["choices"][0]["finish_reason"] for each in handed_out]
     assert [None, None, "stop"] == reasons
     assert [] == waiting.end()
