@@ -1,7 +1,7 @@
 """The key, the address and the other settings of a client, checked.
 
-The only module that reads the environment, but for proxies (`http.proxies`) and certificates
-(`http.certificates`).
+The only module that reads the environment, but for proxies (`http.proxies`), certificates
+(`http.certificates`) and the key of marks (`untrusted.ids`).
 """
 
 from __future__ import annotations

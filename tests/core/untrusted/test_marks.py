@@ -11,8 +11,12 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from benchmarks.leakage.attacks import HOSTILE, LEAD, LEADS, documents, texts
-from grayswan_core.untrusted import marks
-from grayswan_core.untrusted.marks import Kind, anchors, has_marks, mark_untrusted, without_marks
+from grayswan_core.untrusted import ids
+from grayswan_core.untrusted.ids import is_genuine
+from grayswan_core.untrusted.marks import has_marks, mark_untrusted, without_marks
+from grayswan_core.untrusted.spans import unmarked
+from grayswan_core.untrusted.spelling import Kind, anchors
+from grayswan_core.untrusted.ticks import WORDS_PER_TICK
 
 ID = re.compile(r"untrusted:([a-z2-7]{10})")
 
@@ -32,8 +36,9 @@ def test_a_marked_text_says_what_it_is():
 @example("one\rtwo\x0bthree\x1cfour\x85five\u2028six")
 @example("\\" * 60)
 def test_a_text_comes_back_as_it_was(text):
-    assume(not marks._is_marked(text))
-    assert text == without_marks(mark_untrusted(text))
+    assume(text == unmarked(text))
+    for ticks in (True, False):
+        assert text == without_marks(mark_untrusted(text, ticks=ticks))
 
 
 @given(texts)
@@ -47,28 +52,26 @@ def test_marking_twice_is_marking_once(text):
 @pytest.mark.parametrize(
     "piece",
     [
-        "over the lazy dog☴ and far",
-        "words☴ in☴ json☴",
-        r"and\u2634 so on",
-        "a word☴ that is cut in its end ☴en",
-        "☴untrusted:k3x9f2a7b1☴ a word ☴end:k3x9f2a7b1☴",
-        "a☴=b☴",
+        "one two three four five six seven☴ eight nine☴",
+        "words☴\nin☴ lines☴",
+        "☴untrusted:k3x7f2a5bq☴ a word ☴end:k3x7f2a5bq☴",
+        "☴data:k3x7f2a5bq☴ a word",
+        "a word ☴enddata:k3x7f2a5bq☴",
     ],
 )
-def test_what_looks_like_a_piece_of_a_marked_text_is_marked_as_one(piece):
-    assert without_marks(piece) == without_marks(mark_untrusted(piece))
+def test_what_is_a_piece_of_a_marked_text_is_marked_as_one(piece):
+    assert LEAD not in without_marks(mark_untrusted(piece))
 
 
 @given(documents, st.data())
 def test_a_piece_of_a_marked_text_is_known_for_one(document, data):
     marked = mark_untrusted(document)
-    assume(has_marks(marked))
     places = [found.start() for found in re.finditer(r"(?<=\s)\S", marked)]
     assume(places)
     first, last = sorted(data.draw(st.tuples(*[st.sampled_from([0, *places, len(marked)])] * 2)))
     piece = marked[first:last]
-    again = mark_untrusted(piece)
-    assert LEAD not in without_marks(again)
+    assume(len(anchors(piece)) > 1)
+    assert LEAD not in without_marks(mark_untrusted(piece))
 
 
 @pytest.mark.parametrize("text", ["", " ", "\n\t \n", "\u2003"])
@@ -77,16 +80,16 @@ def test_text_without_a_word_is_left_alone(text):
 
 
 @pytest.mark.parametrize(
-    "text", ["The sign ☴ stands for wind.", "☴", "☴ Xun", "☴U", "a ☴ b ☴= c"]
+    "text", ["The sign ☴ stands for wind.", "☴", "☴ Xun", "☴U", "a ☴ b ☴= c", "風☴", "☴☴"]
 )
 def test_a_text_may_have_the_character_itself(text):
-    assert not marks._is_marked(text)
+    assert text == unmarked(text)
     assert text == without_marks(mark_untrusted(text))
 
 
 @given(texts)
 def test_a_text_cannot_hold_a_genuine_mark(text):
-    assert not any(anchor.id for anchor in anchors(text))
+    assert not any(is_genuine(anchor.id) for anchor in anchors(text) if anchor.id)
     found = anchors(mark_untrusted(text))
     assert [Kind.OPEN, Kind.CLOSE] == [each.kind for each in found if each.id][
         :2
@@ -94,24 +97,25 @@ def test_a_text_cannot_hold_a_genuine_mark(text):
     assert len({each.id for each in found if each.id}) <= 1
 
 
-def test_every_text_gets_a_mark_of_its_own():
-    names = {ID.search(mark_untrusted("The same text."))[1] for _ in range(200)}
+def test_equal_texts_get_equal_marks_and_others_do_not():
+    assert mark_untrusted("The same text.") == mark_untrusted("The same text.")
+    names = {ID.search(mark_untrusted(f"Text number {number}."))[1] for number in range(200)}
     assert 200 == len(names)
 
 
 @pytest.mark.parametrize(
-    "name", ["k3x9f2a7b1", "aaaaaaaaaa", "\u017f" * 10, "\u212a" * 10, "\u0131" * 10]
+    "name", ["k3x7f2a5bq", "aaaaaaaaaa", "\u017f" * 10, "\u212a" * 10, "\u0131" * 10]
 )
 def test_a_mark_that_is_not_signed_is_none_of_ours(name):
     found = anchors(f"☴untrusted:{name}☴ a ☴end:{name}☴")
     assert found
-    assert not any(anchor.id for anchor in found)
+    assert not any(is_genuine(anchor.id) for anchor in found if anchor.id)
 
 
 def test_a_mark_of_another_process_is_none_of_ours(monkeypatch):
     marked = mark_untrusted("Some text.")
-    monkeypatch.setattr(marks, "_KEY", b"another")
-    assert not any(anchor.id for anchor in anchors(marked))
+    monkeypatch.setattr(ids, "_key", lambda: b"another")
+    assert not any(is_genuine(anchor.id) for anchor in anchors(marked) if anchor.id)
     assert "Some text." == without_marks(marked)
     assert "Some text." == without_marks(mark_untrusted(marked))
 
@@ -177,7 +181,7 @@ def test_marks_outlive_line_wrapping(document, width):
 @given(documents)
 def test_no_more_words_than_promised_go_without_a_mark(document):
     for between in re.split("☴", mark_untrusted(document)):
-        assert len(re.findall(r"w\d+x\d+", between)) <= marks.WORDS_PER_TICK
+        assert len(re.findall(r"w\d+x\d+", between)) <= WORDS_PER_TICK
 
 
 @given(st.text(st.characters(exclude_categories=["Z", "C"]), min_size=1))
@@ -216,20 +220,16 @@ ONE_MILLION = 1_000_000
         "%" + "25" * (ONE_MILLION // 2) + "98%",
         "☴" * (ONE_MILLION // 20),
         "☴untrusted:" * (ONE_MILLION // 50),
-        "☴untrusted:k3x9f2a7b1☴" * (ONE_MILLION // 100),
+        "☴untrusted:k3x7f2a5bq☴" * (ONE_MILLION // 100),
         "☴ a " * (ONE_MILLION // 50),
     ],
     ids=lambda text: repr(text[:12]),
 )
 def test_no_text_takes_longer_than_its_length(text):
     # A cost that grew with the square of the length would not end in a day.
-    assert (
-        without_marks(text) == without_marks(mark_untrusted(text))
-        if marks._is_marked(text)
-        else text == without_marks(mark_untrusted(text))
-    )
+    assert unmarked(text) == without_marks(mark_untrusted(text))
 
 
 @pytest.mark.parametrize("lead", LEADS)
 def test_all_spellings_are_looked_for(lead):
-    assert has_marks(f"before {lead} after")
+    assert has_marks(f"before{lead} after")
