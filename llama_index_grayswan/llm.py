@@ -28,15 +28,30 @@ from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_ca
 from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.llms.llm import ToolSelection
 from llama_index.core.program.utils import FlexibleModel
-from llama_index.core.prompts import PromptTemplate
+from llama_index.core.prompts import BasePromptTemplate, PromptTemplate
 from llama_index.core.types import Model, PydanticProgramMode
 from pydantic import ConfigDict, Field
 
-from grayswan_core import CompletionCall, ModelSettings, acomplete, astream, complete, stream
-from grayswan_core.request.tool_choice import REQUIRED
+from grayswan_core import (
+    Accumulator,
+    CompletionCall,
+    ModelSettings,
+    acomplete,
+    astream,
+    complete,
+    stream,
+)
+from grayswan_core.request.build import SAMPLING_FIELDS
 from llama_index_grayswan.messages import turns_from_messages
 from llama_index_grayswan.responses import ChunkReader, response_from_cygnet
-from llama_index_grayswan.structured import astream_objects, stream_objects
+from llama_index_grayswan.schemas import callable_by_core
+from llama_index_grayswan.structured import (
+    SystemPromptTemplate,
+    astream_objects,
+    awhole_at_end,
+    stream_objects,
+    whole_at_end,
+)
 from llama_index_grayswan.tools import offered_tools, sent_choice, tool_selections
 
 if TYPE_CHECKING:
@@ -98,6 +113,15 @@ class GraySwan(ModelSettings, FunctionCallingLLM):
             system_role=MessageRole.SYSTEM,
         )
 
+    def to_payload(self) -> dict[str, Any]:
+        """What tracers and callbacks are given of the model; it holds no secret."""
+        settings = {name: getattr(self, name) for name in SAMPLING_FIELDS}
+        return {
+            "class_name": self.class_name(),
+            **self.metadata.model_dump(),
+            **{name: value for name, value in settings.items() if value is not None},
+        }
+
     @llm_chat_callback()
     def chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
         """Answer a conversation."""
@@ -156,49 +180,56 @@ class GraySwan(ModelSettings, FunctionCallingLLM):
         return await astream_chat_to_completion_decorator(self._astream_chat)(prompt, **kwargs)
 
     def _chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
-        what, names = self._asked(messages, kwargs)
-        return response_from_cygnet(complete(self.client, what), names)
+        call, names = self._call(messages, kwargs)
+        return response_from_cygnet(complete(self.client, call), names)
 
     async def _achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
-        what, names = self._asked(messages, kwargs)
-        return response_from_cygnet(await acomplete(self.client, what), names)
+        call, names = self._call(messages, kwargs)
+        return response_from_cygnet(await acomplete(self.client, call), names)
 
     # The hooks below return generators instead of being some: LlamaIndex's callbacks watch only
     # what is one, and what cannot be sent is refused at the call, not at the first `next`.
 
     def _stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
-        what, names = self._asked(messages, kwargs, stream=True)
+        call, names = self._call(messages, kwargs, stream=True)
 
         def responses() -> ChatResponseGen:
-            reader = ChunkReader(names)
-            with closing(stream(self.client, what)) as chunks:
+            answer = Accumulator()
+            reader = ChunkReader(names, answer)
+            with closing(stream(self.client, call, answer)) as chunks:
                 for chunk in chunks:
-                    yield reader.read(chunk)
+                    if (response := reader.read(chunk)) is not None:
+                        yield response
+            yield from reader.rest()
 
         return responses()
 
     async def _astream_chat(
         self, messages: Sequence[ChatMessage], **kwargs: Any
     ) -> ChatResponseAsyncGen:
-        what, names = self._asked(messages, kwargs, stream=True)
+        call, names = self._call(messages, kwargs, stream=True)
 
         async def responses() -> ChatResponseAsyncGen:
-            reader = ChunkReader(names)
-            async with aclosing(astream(self.client, what)) as chunks:
+            answer = Accumulator()
+            reader = ChunkReader(names, answer)
+            async with aclosing(astream(self.client, call, answer)) as chunks:
                 async for chunk in chunks:
-                    yield reader.read(chunk)
+                    if (response := reader.read(chunk)) is not None:
+                        yield response
+            for response in reader.rest():
+                yield response
 
         return responses()
 
-    def _asked(
+    def _call(
         self, messages: Sequence[ChatMessage], arguments: dict[str, Any], *, stream: bool = False
     ) -> tuple[CompletionCall, dict[str, str]]:
-        """What is asked, and the own names of tools that are offered under another one."""
+        """The call to make, and the own names of tools that are offered under another one."""
         given = {name: value for name, value in arguments.items() if name != _TOOL_NAMES}
-        if all(map(_means_another_service, given.get("extra_headers") or ())):
+        if all(map(_is_of_another_provider, given.get("extra_headers") or ())):
             given.pop("extra_headers", None)
-        what = self._ask(turns_from_messages(messages), given, stream=stream)
-        return what, arguments.get(_TOOL_NAMES) or {}
+        call = self._ask(turns_from_messages(messages), given, stream=stream)
+        return call, arguments.get(_TOOL_NAMES) or {}
 
     def _prepare_chat_with_tools(
         self,
@@ -217,33 +248,48 @@ class GraySwan(ModelSettings, FunctionCallingLLM):
         if user_msg is not None:
             messages.append(user_msg)
         offered, renamed = offered_tools(tools)
-        asked = {
+        prepared = {
             "messages": messages,
             "tools": offered or None,
-            "tool_choice": sent_choice(tool_choice, required=tool_required and bool(offered)),
+            "tool_choice": sent_choice(tool_choice, offered, required=tool_required),
             **kwargs,
         }
-        if len(offered) == 1 and asked["tool_choice"] == REQUIRED:
-            # Chosen by name its arguments are streamed; a required call is held back until whole.
-            asked["tool_choice"] = offered[0]["function"]["name"]
         if offered and not allow_parallel_tool_calls:
-            asked["parallel_tool_calls"] = False
+            prepared["parallel_tool_calls"] = False
         if renamed:
-            asked[_TOOL_NAMES] = renamed
-        return asked
+            prepared[_TOOL_NAMES] = renamed
+        return prepared
 
     def get_tool_calls_from_response(
         self, response: ChatResponse, error_on_no_tool_call: bool = True, **kwargs: Any
     ) -> list[ToolSelection]:
-        """The calls the model wants made.
+        """The calls the model makes.
 
         In mid-stream their arguments are as far as they have come.
 
+        Args:
+            response: The response, whole or so far.
+            error_on_no_tool_call: Whether there has to be a call with arguments that can be
+                read. Agents pass False: a call with other arguments then names no tool, so that
+                none is run, the model reads why, and the run goes on.
+            kwargs: Not used.
+
         Raises:
             ToolCallMissingError: there is none, and `error_on_no_tool_call` is set.
-            ToolCallArgumentsError: the answer has ended, and the arguments are no JSON object.
+            ToolCallArgumentsError: the response has ended, a call's arguments are not a JSON
+                object, and `error_on_no_tool_call` is set.
         """
-        return tool_selections(response, required=error_on_no_tool_call)
+        return tool_selections(
+            response, required=error_on_no_tool_call, strict=error_on_no_tool_call
+        )
+
+    def predict_and_call(self, tools: Sequence[BaseTool], *args: Any, **kwargs: Any) -> Any:
+        """Let the model call one of the tools, and run it; arguments are those of LlamaIndex."""
+        return super().predict_and_call(callable_by_core(tools), *args, **kwargs)
+
+    async def apredict_and_call(self, tools: Sequence[BaseTool], *args: Any, **kwargs: Any) -> Any:
+        """`predict_and_call`, async."""
+        return await super().apredict_and_call(callable_by_core(tools), *args, **kwargs)
 
     def _structured_stream_call(
         self,
@@ -254,7 +300,8 @@ class GraySwan(ModelSettings, FunctionCallingLLM):
     ) -> Generator[Model | list[Model] | FlexibleModel | list[FlexibleModel], None, None]:
         if self.pydantic_program_mode in _CALLS_A_TOOL:
             return stream_objects(self, output_cls, prompt, llm_kwargs, prompt_args)
-        return super()._structured_stream_call(output_cls, prompt, llm_kwargs, **prompt_args)
+        objects = super()._structured_stream_call(output_cls, prompt, llm_kwargs, **prompt_args)
+        return whole_at_end(objects, output_cls)
 
     async def _structured_astream_call(
         self,
@@ -265,9 +312,34 @@ class GraySwan(ModelSettings, FunctionCallingLLM):
     ) -> AsyncGenerator[Model | list[Model] | FlexibleModel | list[FlexibleModel], None]:
         if self.pydantic_program_mode in _CALLS_A_TOOL:
             return astream_objects(self, output_cls, prompt, llm_kwargs, prompt_args)
-        return await super()._structured_astream_call(output_cls, prompt, llm_kwargs, **prompt_args)
+        objects = await super()._structured_astream_call(
+            output_cls, prompt, llm_kwargs, **prompt_args
+        )
+        return awhole_at_end(objects, output_cls)
+
+    async def astructured_predict(
+        self,
+        output_cls: type[Model],
+        prompt: BasePromptTemplate,
+        llm_kwargs: dict[str, Any] | None = None,
+        **prompt_args: Any,
+    ) -> Model:
+        """Get an object of a class.
+
+        Core's async program leaves the model's system prompt out, where its sync one sends it.
+        """
+        if self.system_prompt and self.pydantic_program_mode in _CALLS_A_TOOL:
+            prompt = SystemPromptTemplate(prompt)
+        found: Model = await super().astructured_predict(
+            output_cls, prompt, llm_kwargs, **prompt_args
+        )
+        return found
+
+    def _extend_messages(self, messages: list[ChatMessage]) -> list[ChatMessage]:
+        extended: list[ChatMessage] = super()._extend_messages(messages)
+        return messages if messages[:1] == extended[:1] else extended
 
 
-def _means_another_service(header: str) -> bool:
-    """Whether a header is one that LlamaIndex's extractors give to every model."""
+def _is_of_another_provider(header: str) -> bool:
+    """Whether a header is one that LlamaIndex's extractors send with every model."""
     return header.lower().startswith("anthropic-")

@@ -5,13 +5,17 @@ Which Cygnet role a turn gets is not decided here but in `grayswan_core.request.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from base64 import b64decode
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from llama_index.core.base.llms.types import (
     CachePoint,
     ChatMessage,
+    CitableBlock,
+    CitationBlock,
     ContentBlock,
+    DocumentBlock,
     MessageRole,
     TextBlock,
     ThinkingBlock,
@@ -69,29 +73,74 @@ def _turn(message: ChatMessage) -> Turn:
     speaker = "data" if kwargs.get(_ROLE_MARK) == "data" else message.role.value
     return Turn(
         speaker=speaker,
-        text=_text(message.blocks),
+        text=_text(message, speaker),
         tool_calls=_tool_calls(message),
         tool_call_id=kwargs.get("tool_call_id"),
     )
 
 
-# What an assistant's message carries beside its text: its calls are read by `_tool_calls`, and
-# neither thoughts nor cache marks are part of what was said.
-_BESIDE_TEXT = (ToolCallBlock, ThinkingBlock, CachePoint)
+# What carries no text of a message: calls, which `_tool_calls` reads, thoughts, and cache marks.
+_NO_TEXT = (ToolCallBlock, ThinkingBlock, CachePoint)
+
+# What an assistant's message of another provider carries beside its text, too.
+_NO_TEXT_OF_ASSISTANTS = (*_NO_TEXT, CitationBlock)
 
 
-def _text(blocks: Sequence[ContentBlock]) -> str:
+def _text(message: ChatMessage, speaker: str) -> str:
     """The text of the blocks, joined as `ChatMessage.content` joins it."""
-    texts = []
-    for block in blocks:
+    texts: list[str] = []
+    for block in message.blocks:
         if isinstance(block, TextBlock):
             texts.append(block.text)
-        elif not isinstance(block, _BESIDE_TEXT):
+        elif speaker in _RESULTS:
+            texts.extend(_texts_of_result(block))
+        elif not isinstance(block, _NO_TEXT_OF_ASSISTANTS if speaker in _ASSISTANTS else _NO_TEXT):
             raise UnsupportedContentError(
                 f"Cygnet reads text only, and no {type(block).__name__}. Put its text"
                 " in a TextBlock, or leave it out."
             )
     return "\n".join(texts)
+
+
+_ASSISTANTS = frozenset({MessageRole.ASSISTANT, MessageRole.CHATBOT, MessageRole.MODEL})
+
+_RESULTS = frozenset({"data", MessageRole.TOOL, MessageRole.FUNCTION})
+
+
+def _texts_of_result(block: ContentBlock) -> Iterator[str]:
+    """What can be read of a block that a tool returned; what cannot is named.
+
+    A user can leave an image out. An agent hands on what its tools return, and a block that is
+    refused would end its run.
+    """
+    if isinstance(block, TextBlock):
+        yield block.text
+    elif isinstance(block, CitableBlock):
+        yield f"{block.title} ({block.source}):"
+        for each in block.content:
+            yield from _texts_of_result(each)
+    elif isinstance(block, CitationBlock):
+        yield from _texts_of_result(block.cited_content)
+    elif isinstance(block, DocumentBlock) and (text := _text_of_document(block)) is not None:
+        yield text
+    elif not isinstance(block, _NO_TEXT):
+        title = getattr(block, "title", None)
+        kind = type(block).__name__ + (f" {title!r}" if title else "")
+        yield f"[{kind} left out: it cannot be read as text]"
+
+
+def _text_of_document(block: DocumentBlock) -> str | None:
+    """The text of a document that is there as text; nothing is fetched or opened for it."""
+    mimetype = block.document_mimetype or ""
+    if not isinstance(block.data, bytes) or not mimetype.startswith(_TEXT_TYPES):
+        return None
+    try:
+        return b64decode(block.data, validate=True).decode()
+    except ValueError:
+        return None
+
+
+_TEXT_TYPES = ("text/", "application/json", "application/xml")
 
 
 def _tool_calls(message: ChatMessage) -> tuple[ToolCall, ...]:

@@ -1,8 +1,8 @@
-"""Cygnet's answers and chunks to LlamaIndex's responses. Field mapping only."""
+"""Cygnet responses and chunks to LlamaIndex responses. Field mapping only."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from llama_index.core.base.llms.types import (
@@ -13,9 +13,10 @@ from llama_index.core.base.llms.types import (
     ToolCallBlock,
 )
 
+from grayswan_core import Accumulator, Chunk
 from grayswan_core import ChatResponse as CygnetResponse
-from grayswan_core import Chunk
-from grayswan_core.decoding.tool_calls import CallSoFar, ToolCallAssembler
+from grayswan_core.decoding.message_text import MessageText, text_parts
+from grayswan_core.decoding.tool_calls import CallSoFar, json_arguments
 from grayswan_core.prototype import Prototype
 from grayswan_core.wire import REFUSALS, ResponseMessage, UsageDelta
 
@@ -31,64 +32,88 @@ _COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
 
 
 def response_from_cygnet(response: CygnetResponse, names: Mapping[str, str]) -> ChatResponse:
-    """An answer as LlamaIndex keeps it: the first choice as the message, all of it in `raw`.
+    """A whole response as LlamaIndex keeps it: the first choice as the message, all in `raw`.
 
     Args:
-        response: The answer.
+        response: The response.
         names: The own names of tools that were offered under another one.
     """
     choice = response.choices[0]
-    text = choice.message.content or choice.message.refusal or ""
+    calls = _calls_of(choice.message)
+    texts = text_parts(choice.message.content, choice.message.refusal)
     return _response(
-        text,
-        _blocks(_calls_of(choice.message), names),
+        # The content of a message that only calls tools is None, as with other providers.
+        texts or ([] if calls else [""]),
+        _blocks(calls, names, whole=True),
         response.model_dump(),
         finish_reason=choice.finish_reason,
     )
 
 
 class ChunkReader:
-    """Turns the chunks of one stream into LlamaIndex's: each holds the answer so far.
+    """Turns the chunks of one stream into LlamaIndex's: each holds the response so far.
 
-    What is said once about the whole answer, its finish reason and usage, is on every response
+    What is sent once about the whole response, its finish reason and usage, is on every response
     from there on: whoever keeps the last response has it all.
+
+    Chunks before the first text or call are withheld, as programs tell by the first response
+    whether the model calls a tool.
 
     Args:
         names: The own names of tools that were offered under another one.
+        answer: Has each chunk added before it is read here.
     """
 
-    def __init__(self, names: Mapping[str, str]) -> None:
+    def __init__(self, names: Mapping[str, str], answer: Accumulator) -> None:
         self._names = names
-        self._text = ""
-        self._assembler = ToolCallAssembler()
+        self._answer = answer
+        self._content = ""
+        self._refused: MessageText | None = None
         self._calls: list[ToolCallBlock] = []
         self._finish_reason: str | None = None
         self._usage: UsageDelta | None = None
+        self._has_begun = False
+        self._withheld: ChatResponse | None = None
 
-    def read(self, chunk: Chunk) -> ChatResponse:
-        """The answer so far, with what this chunk adds as `delta`."""
+    def read(self, chunk: Chunk) -> ChatResponse | None:
+        """The response so far, with what this chunk adds as `delta`; None if that is withheld."""
         text = ""
         for choice in chunk.get("choices", ()):
             delta = choice.get("delta") or {}
-            text += delta.get("content") or delta.get("refusal") or ""
-            self._finish_reason = choice.get("finish_reason") or self._finish_reason
-            if calls := delta.get("tool_calls"):
-                for call in calls:
-                    self._assembler.add(call)
-                self._calls = _blocks(self._assembler.calls(), self._names)
-        self._text += text
+            if delta.get("refusal") or self._refused is not None:
+                self._refused = self._refused or MessageText(self._content + text)
+                text += self._refused.add(delta)
+            else:
+                text += delta.get("content") or ""
+            finish_reason = choice.get("finish_reason")
+            self._finish_reason = finish_reason or self._finish_reason
+            if finish_reason or delta.get("tool_calls"):
+                whole = self._finish_reason is not None
+                self._calls = _blocks(self._answer.calls(), self._names, whole=whole)
+        self._content += text
         self._usage = chunk.get("usage") or self._usage
-        return _response(
-            self._text,
+        response = _response(
+            (self._content,) if self._refused is None else self._refused.parts or ("",),
             self._calls,
             {**chunk, "usage": self._usage},
             finish_reason=self._finish_reason,
             delta=text,
         )
+        if not self._has_begun:
+            self._has_begun = bool(text or self._calls or self._finish_reason)
+            if not self._has_begun:
+                self._withheld = response
+                return None
+        return response
+
+    def rest(self) -> Iterator[ChatResponse]:
+        """The response that is withheld, if nothing came after it: a stream yields at least one."""
+        if self._withheld is not None and not self._has_begun:
+            yield self._withheld
 
 
 def _response(
-    text: str,
+    texts: Sequence[str],
     calls: Sequence[ToolCallBlock],
     raw: dict[str, Any],
     *,
@@ -99,13 +124,17 @@ def _response(
     if raw["usage"]:
         about.update((name, raw["usage"].get(name, 0)) for name in _COUNTS)
     kept: dict[str, Any] = {}
-    if calls:
-        # Streamed structured output reads the calls here; agents read the blocks.
-        kept["tool_calls"] = [_mirrored(call) for call in calls]
     if finish_reason in REFUSALS:
         # Agents and chat engines hand on the message alone.
         about["content_filter"] = kept["content_filter"] = True
-    message = _MESSAGE.like(blocks=[_TEXT.like(text=text), *calls], additional_kwargs=kept)
+        if calls:
+            kept["invalid_tool_calls"] = [_invalid(call, finish_reason) for call in calls]
+            calls = ()
+    if calls:
+        # Streamed structured output reads the calls here; agents read the blocks.
+        kept["tool_calls"] = [_mirrored(call) for call in calls]
+    blocks = [*[_TEXT.like(text=text) for text in texts], *calls]
+    message = _MESSAGE.like(blocks=blocks, additional_kwargs=kept)
     return _RESPONSE.like(message=message, delta=delta, raw=raw, additional_kwargs=about)
 
 
@@ -116,12 +145,14 @@ def _calls_of(message: ResponseMessage) -> list[CallSoFar]:
     ]
 
 
-def _blocks(calls: Sequence[CallSoFar], names: Mapping[str, str]) -> list[ToolCallBlock]:
+def _blocks(
+    calls: Sequence[CallSoFar], names: Mapping[str, str], *, whole: bool
+) -> list[ToolCallBlock]:
     return [
         ToolCallBlock(
             tool_call_id=call.id,
             tool_name=names.get(call.name, call.name),
-            tool_kwargs=call.arguments,
+            tool_kwargs=json_arguments(call.arguments) if whole else call.arguments,
         )
         for call in calls
     ]
@@ -131,3 +162,14 @@ def _mirrored(call: ToolCallBlock) -> dict[str, Any]:
     """A call as OpenAI writes it, which is what other integrations keep there."""
     function = {"name": call.tool_name, "arguments": call.tool_kwargs}
     return {"id": call.tool_call_id, "type": "function", "function": function}
+
+
+def _invalid(call: ToolCallBlock, finish_reason: str | None) -> dict[str, Any]:
+    """A call of a refused response, which no tool may run, in LangChain's form."""
+    error = f"The response was refused (finish reason {finish_reason!r})."
+    return {
+        "id": call.tool_call_id,
+        "name": call.tool_name,
+        "args": call.tool_kwargs,
+        "error": error,
+    }

@@ -1,26 +1,38 @@
 """Streamed structured output: the model calls the one tool whose arguments are the object.
 
-LlamaIndex's own program does not make the model call the tool, shows an object of blanks where
-it did not, and never says whether the last object was whole. So the stream is read here.
+LlamaIndex's own program does not make the model call the tool, yields an object of blanks where
+it did not, and never checks whether the last object is whole. So the stream is read here.
+
+A text program reads the object out of the model's text instead; it is LlamaIndex's own, and only
+its last object is checked.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Generator, Mapping
+from collections.abc import (
+    AsyncGenerator,
+    Callable,
+    Generator,
+    Mapping,
+)
 from contextlib import aclosing, closing
 from typing import Any, Generic
 
-from llama_index.core.base.llms.types import ChatResponse
+from llama_index.core.base.llms.base import BaseLLM
+from llama_index.core.base.llms.types import ChatMessage, ChatResponse
 from llama_index.core.llms.function_calling import FunctionCallingLLM
+from llama_index.core.llms.llm import LLM
 from llama_index.core.program.function_program import get_function_tool
 from llama_index.core.program.utils import FlexibleModel, create_flexible_model
-from llama_index.core.prompts import BasePromptTemplate
+from llama_index.core.prompts import BasePromptTemplate, SelectorPromptTemplate
 from llama_index.core.types import Model
-from pydantic import ValidationError
+from pydantic import BaseModel, RootModel, ValidationError
 
 from grayswan_core import ToolCallArgumentsError
+from llama_index_grayswan.schemas import is_wrapped, unwrapped
+from llama_index_grayswan.tools import tool_selections
 
-__all__ = ["ObjectReader", "astream_objects", "stream_objects"]
+__all__ = ["ObjectReader", "astream_objects", "awhole_at_end", "stream_objects", "whole_at_end"]
 
 # Decided here, so the caller's are left out, as LlamaIndex leaves them out elsewhere.
 _OURS = frozenset({"tool_choice", "tool_required", "allow_parallel_tool_calls"})
@@ -33,18 +45,18 @@ def stream_objects(
     llm_kwargs: Mapping[str, Any] | None,
     prompt_args: Mapping[str, Any],
 ) -> Generator[Model | FlexibleModel, None, None]:
-    """The object as it comes into being; the last one is whole.
+    """The object as it arrives; the last one is whole.
 
     Yields:
         Instances of `output_cls`, or of a class that needs no field where some are missing yet.
 
     Raises:
-        ToolCallMissingError: the model gave no object.
-        ToolCallArgumentsError: what it gave is not an `output_cls`.
+        ToolCallMissingError: the model called no tool.
+        ToolCallArgumentsError: the arguments of its call are not an `output_cls`.
     """
     reader = ObjectReader(llm, output_cls)
-    asked = reader.request(prompt, llm_kwargs, prompt_args)
-    with closing(llm.stream_chat_with_tools(**asked)) as responses:
+    request = reader.request(prompt, llm_kwargs, prompt_args)
+    with closing(llm.stream_chat_with_tools(**request)) as responses:
         for response in responses:
             yield from reader.read(response)
     yield from reader.close()
@@ -59,8 +71,8 @@ async def astream_objects(
 ) -> AsyncGenerator[Model | FlexibleModel, None]:
     """`stream_objects`, async."""
     reader = ObjectReader(llm, output_cls)
-    asked = reader.request(prompt, llm_kwargs, prompt_args)
-    async with aclosing(await llm.astream_chat_with_tools(**asked)) as responses:
+    request = reader.request(prompt, llm_kwargs, prompt_args)
+    async with aclosing(await llm.astream_chat_with_tools(**request)) as responses:
         async for response in responses:
             for found in reader.read(response):
                 yield found
@@ -74,10 +86,11 @@ class ObjectReader(Generic[Model]):
     def __init__(self, llm: FunctionCallingLLM, output_cls: type[Model]) -> None:
         self._llm = llm
         self._output_cls = output_cls
-        self._partial_cls = create_flexible_model(output_cls)
         self._tool = get_function_tool(output_cls)
+        self._is_wrapped = is_wrapped(output_cls)
+        self._partial = _partial_maker(output_cls)
         self._arguments: dict[str, Any] = {}
-        self._shown: Model | FlexibleModel | None = None
+        self._is_valid = False
         self._last: ChatResponse | None = None
 
     def request(
@@ -86,7 +99,7 @@ class ObjectReader(Generic[Model]):
         llm_kwargs: Mapping[str, Any] | None,
         prompt_args: Mapping[str, Any],
     ) -> dict[str, Any]:
-        """What to ask the model with: its system prompt, the prompt, and the tool by name."""
+        """The request's arguments: the system prompt, the prompt, and the tool by name."""
         given = {key: value for key, value in (llm_kwargs or {}).items() if key not in _OURS}
         messages = prompt.format_messages(llm=self._llm, **prompt_args)
         return {
@@ -99,30 +112,91 @@ class ObjectReader(Generic[Model]):
     def read(self, response: ChatResponse) -> Generator[Model | FlexibleModel, None, None]:
         """The object so far, where this response adds to it."""
         self._last = response
-        calls = self._llm.get_tool_calls_from_response(response, error_on_no_tool_call=False)
+        calls = tool_selections(response, required=False)
         if calls and calls[0].tool_kwargs != self._arguments:
             self._arguments = calls[0].tool_kwargs
-            self._shown = self._so_far()
-            yield self._shown
+            yield self._so_far()
 
     def close(self) -> Generator[Model, None, None]:
-        """The whole object, unless it was the last one shown. Errors: see `stream_objects`."""
+        """The whole object, unless it was the last one yielded. Errors: see `stream_objects`."""
         if self._last is not None:
-            self._llm.get_tool_calls_from_response(self._last, error_on_no_tool_call=True)
-        if isinstance(self._shown, self._output_cls):
+            tool_selections(self._last, required=True)
+        if self._is_valid:
             return
         try:
-            yield self._output_cls.model_validate(self._arguments)
+            yield self._output_cls.model_validate(self._value)
         except ValidationError as error:
             raise ToolCallArgumentsError(
-                f"What the model gave is not a {self._output_cls.__name__}: {_problems(error)}."
+                f"The arguments of the model's call are not a {self._output_cls.__name__}:"
+                f" {_problems(error)}."
             ) from error
 
     def _so_far(self) -> Model | FlexibleModel:
+        self._is_valid = False
         try:
-            return self._output_cls.model_validate(self._arguments)
+            whole = self._output_cls.model_validate(self._value)
         except Exception:  # noqa: BLE001 - its validators may stumble over what is not there yet
-            return self._partial_cls.model_validate(self._arguments)
+            partial: Model | FlexibleModel = self._partial(self._value)
+            return partial
+        self._is_valid = True
+        return whole
+
+    @property
+    def _value(self) -> Any:
+        return unwrapped(self._arguments) if self._is_wrapped else self._arguments
+
+
+class SystemPromptTemplate(SelectorPromptTemplate):
+    """A prompt whose messages come after the model's system prompt."""
+
+    def __init__(self, prompt: BasePromptTemplate) -> None:
+        super().__init__(default_template=prompt)
+
+    def format_messages(self, llm: BaseLLM | None = None, **kwargs: Any) -> list[ChatMessage]:
+        """The system prompt, and the prompt's messages."""
+        messages: list[ChatMessage] = super().format_messages(llm, **kwargs)
+        return llm._extend_messages(messages) if isinstance(llm, LLM) else messages  # noqa: SLF001
+
+
+def _partial_maker(output_cls: type[BaseModel]) -> Callable[[Any], Any]:
+    """Makes instances that lack fields, or whose value is not checked."""
+    if issubclass(output_cls, RootModel):
+        return lambda value: output_cls.model_construct(root=value)
+    return create_flexible_model(output_cls).model_validate
+
+
+def whole_at_end(
+    objects: Generator[Any, None, None], output_cls: type[BaseModel]
+) -> Generator[Any, None, None]:
+    """The objects of a text program.
+
+    Raises:
+        ValueError: the last one is not an `output_cls`, as where the text ended in the middle.
+    """
+    last = None
+    with closing(objects):
+        for last in objects:
+            yield last
+    _check_last(last, output_cls)
+
+
+async def awhole_at_end(
+    objects: AsyncGenerator[Any, None], output_cls: type[BaseModel]
+) -> AsyncGenerator[Any, None]:
+    """`whole_at_end`, async."""
+    last = None
+    async with aclosing(objects):
+        async for last in objects:
+            yield last
+    _check_last(last, output_cls)
+
+
+def _check_last(last: Any, output_cls: type[BaseModel]) -> None:
+    if not isinstance(last, output_cls):
+        raise ValueError(  # noqa: TRY004 - as LlamaIndex's own program raises for a whole text
+            f"The model's text is not a whole {output_cls.__name__}. The last object that could"
+            f" be read of it is {last!r}."
+        )
 
 
 def _problems(error: ValidationError) -> str:

@@ -1,11 +1,12 @@
-"""Which Cygnet role a turn gets: the one role policy, used by both adapters. Pure.
+"""Which Cygnet role a turn gets: the one role policy, used by both adapters. Pure functions.
 
 A turn is what a framework's message comes to once its fields are read. Who may give the model
 instructions is decided here and nowhere else:
 
 * `system`, `user` and `assistant` are trusted, and only the speakers named for them get there;
 * what a tool returned is a `tool` message, correlated with its call, or `data` if so chosen;
-* a tool's result that names no call cannot be correlated, so it is `data`;
+* a tool's result that names no call of the conversation before it cannot be correlated, and the
+  API would refuse it, so it is `data`;
 * `data` is untrusted: the model reads it and does not follow it.
 """
 
@@ -75,22 +76,26 @@ def assign_roles(
 
     Args:
         turns: The conversation, oldest turn first.
-        tool_result_role: The role of tool results that name their call.
+        tool_result_role: The role of tool results that can be correlated with their call.
 
     Raises:
         InvalidRequestError: there is no turn.
         UnsupportedContentError: a speaker has no Cygnet role, or calls tools and is no assistant.
     """
-    messages = [_message(turn, tool_result_role) for turn in turns]
+    messages: list[Message] = []
+    called: set[str] = set()
+    for turn in turns:
+        messages.append(_message(turn, tool_result_role, called))
+        called.update(call.id for call in turn.tool_calls)
     if not messages:
         raise InvalidRequestError("There are no messages to send.")
     return messages
 
 
-def _message(turn: Turn, tool_result_role: ToolResultRole) -> Message:
+def _message(turn: Turn, tool_result_role: ToolResultRole, called: set[str]) -> Message:
     role = role_of(turn.speaker)
     if role == "tool":
-        role = tool_result_role if turn.tool_call_id else "data"
+        role = tool_result_role if turn.tool_call_id in called else "data"
     if turn.tool_calls and role != "assistant":
         raise UnsupportedContentError(
             f"Only an assistant's message can hold tool calls, and one of the role {role!r} does."

@@ -284,10 +284,17 @@ def test_an_answer_without_choices_is_an_error(llm, grayswan_server, body):
 
 
 async def test_content_of_null_is_no_text(last, grayswan_server):
-    grayswan_server.script(Answer(tool_calls=[Call("add", {"a": 1, "b": 2})]))
+    grayswan_server.script(Answer(""))
     found = await last()
     assert found.message.content == ""
     assert str(found) == "assistant: "
+
+
+@pytest.mark.parametrize("method", ["chat", "achat"])
+async def test_the_content_of_a_whole_message_of_calls_is_none(llm, grayswan_server, method):
+    grayswan_server.script(Answer(tool_calls=[Call("add", {"a": 1, "b": 2})]))
+    found = getattr(llm, method)(HELLO)
+    assert (found if method == "chat" else await found).message.content is None
 
 
 # --- errors -------------------------------------------------------------------------------------
@@ -339,7 +346,7 @@ async def test_one_tool_that_is_required_is_forced_by_name(with_tools, sent):
 async def test_one_of_several_that_is_required_is_asked_for_again(with_tools, grayswan_server):
     grayswan_server.script(Answer("Five."), Answer(tool_calls=[Call("add", {"a": 2, "b": 3})]))
     found = await with_tools([ADD, PAY], "What is 2 + 3?", tool_required=True)
-    assert found.message.blocks[1].tool_name == "add"
+    assert found.message.blocks[-1].tool_name == "add"
     first, second = grayswan_server.requests
     assert first.body["tool_choice"] == second.body["tool_choice"] == "auto"
     assert second.body["messages"][-1]["role"] == "system"

@@ -1,11 +1,17 @@
 import copy
 import pickle
 from types import SimpleNamespace
+from typing import get_args
 
 import pytest
 from llama_index.core.base.llms.types import (
+    AudioBlock,
     CacheControl,
     CachePoint,
+    CitableBlock,
+    CitationBlock,
+    ContentBlock,
+    DocumentBlock,
     ImageBlock,
     TextBlock,
     ThinkingBlock,
@@ -53,9 +59,15 @@ def test_all_roles_are_known():
 
 @pytest.mark.parametrize("role", [MessageRole.TOOL, MessageRole.FUNCTION])
 def test_a_tools_result_that_names_its_call_is_a_tool_message(role):
+    asked = ChatMessage(role="assistant", blocks=[CALL])
     message = ChatMessage("5", role=role, additional_kwargs={"tool_call_id": "call_1"})
-    (found,) = assign_roles(turns_from_messages([message]))
+    _, found = assign_roles(turns_from_messages([asked, message]))
     assert (found.role, found.tool_call_id) == ("tool", "call_1")
+
+
+def test_a_result_whose_call_is_not_in_the_conversation_is_data():
+    message = ChatMessage("5", role="tool", additional_kwargs={"tool_call_id": "call_1"})
+    assert sent(ChatMessage("Go on."), message) == [("user", "Go on."), ("data", "5")]
 
 
 def test_blocks_of_text_are_joined_as_llama_index_joins_them():
@@ -76,10 +88,71 @@ def test_what_is_no_text_but_not_said_either_is_left_out():
     assert sent(ChatMessage(role="assistant", blocks=blocks)) == [("assistant", "said")]
 
 
-def test_an_image_is_refused():
-    message = ChatMessage(blocks=[TextBlock(text="What is it?"), ImageBlock(image=b"png")])
+@pytest.mark.parametrize("role", ["user", "system", "assistant"])
+def test_an_image_is_refused(role):
+    blocks = [TextBlock(text="What is it?"), ImageBlock(image=b"png")]
     with pytest.raises(UnsupportedContentError, match="no ImageBlock"):
-        turns_from_messages([message])
+        turns_from_messages([ChatMessage(role=role, blocks=blocks)])
+
+
+CITATION = CitationBlock(
+    cited_content="opens at seven", source="s", title="t", additional_location_info={}
+)
+
+
+@pytest.mark.parametrize("role", ["assistant", "chatbot", "model"])
+def test_what_another_model_cited_stays_behind(role):
+    message = ChatMessage(role=role, blocks=[TextBlock(text="At seven."), CITATION])
+    assert sent(message) == [("assistant", "At seven.")]
+
+
+def test_a_cache_mark_in_a_users_message_stays_behind():
+    mark = CachePoint(cache_control=CacheControl(type="ephemeral"))
+    assert sent(ChatMessage(blocks=[TextBlock(text="Hello"), mark])) == [("user", "Hello")]
+
+
+@pytest.mark.parametrize(
+    ("block", "text"),
+    [
+        (CITATION, "opens at seven"),
+        (CitableBlock(title="t", source="s", content="opens at seven"), "t (s):\nopens at seven"),
+        (
+            CitableBlock(
+                title="t", source="s", content=[TextBlock(text="seven"), ImageBlock(image=b"png")]
+            ),
+            "t (s):\nseven\n[ImageBlock left out: it cannot be read as text]",
+        ),
+        (DocumentBlock(data=b"seven", document_mimetype="text/plain"), "seven"),
+        (DocumentBlock(data=b"{}", document_mimetype="application/json"), "{}"),
+        (
+            DocumentBlock(data=b"\xff", title="hours.txt", document_mimetype="text/plain"),
+            "[DocumentBlock 'hours.txt' left out: it cannot be read as text]",
+        ),
+        (
+            DocumentBlock(data=b"%PDF", title="hours.pdf", document_mimetype="application/pdf"),
+            "[DocumentBlock 'hours.pdf' left out: it cannot be read as text]",
+        ),
+        (
+            DocumentBlock(url="https://x.invalid/a.txt", document_mimetype="text/plain"),
+            "[DocumentBlock 'input_document' left out: it cannot be read as text]",
+        ),
+        (ImageBlock(image=b"png"), "[ImageBlock left out: it cannot be read as text]"),
+        (AudioBlock(audio=b"wav"), "[AudioBlock left out: it cannot be read as text]"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+@pytest.mark.parametrize("role", ["tool", "function"])
+def test_what_can_be_read_of_a_tools_blocks_is_sent_and_the_rest_is_named(role, block, text):
+    message = ChatMessage(role=role, blocks=[TextBlock(text="Found:"), block])
+    assert sent(message) == [("data", f"Found:\n{text}")]
+
+
+def test_every_kind_of_block_has_a_way_in_a_tools_result():
+    kinds = get_args(get_args(ContentBlock)[0])
+    known = {CachePoint, CitableBlock, CitationBlock, DocumentBlock, TextBlock, ThinkingBlock}
+    for kind in set(kinds) - known - {ToolCallBlock}:
+        (turn,) = turns_from_messages([ChatMessage(role="tool", blocks=[kind()])])
+        assert f"[{kind.__name__} left out" in turn.text
 
 
 def test_other_keys_are_not_sent():

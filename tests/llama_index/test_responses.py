@@ -9,8 +9,8 @@ from llama_index.core.base.llms.types import (
     ToolCallBlock,
 )
 
+from grayswan_core import Accumulator, Chunk
 from grayswan_core import ChatResponse as CygnetResponse
-from grayswan_core import Chunk
 from grayswan_core.prototype import Prototype
 from llama_index_grayswan import responses
 from llama_index_grayswan.responses import ChunkReader, response_from_cygnet
@@ -40,8 +40,13 @@ def chunk(delta=None, *, finish_reason=None, usage=None):
 
 
 def read(*chunks, names=None):
-    reader = ChunkReader(names or {})
-    return [reader.read(each) for each in chunks]
+    answer = Accumulator()
+    reader = ChunkReader(names or {}, answer)
+    found = []
+    for each in chunks:
+        answer.add(each)
+        found.append(reader.read(each))
+    return found
 
 
 def test_an_answer_has_its_text_finish_reason_and_counts():
@@ -53,7 +58,7 @@ def test_an_answer_has_its_text_finish_reason_and_counts():
     assert found.delta is None
 
 
-@pytest.mark.parametrize("text", ["", "A", "日本"])
+@pytest.mark.parametrize("text", ["A", "日本"])
 def test_a_response_is_what_llama_index_makes_of_it(text):
     (made,) = read(chunk({"content": text}))
 
@@ -106,6 +111,53 @@ def test_a_refusal_can_be_seen_on_the_response_and_on_the_message(reason):
     assert found.message.additional_kwargs == {"content_filter": True}
 
 
+def test_text_and_another_refusal_are_two_blocks():
+    said = {"content": "Sure, ", "refusal": "No."}
+    found = response_from_cygnet(answer(said, finish_reason="violation"), {}).message
+    assert [block.text for block in found.blocks] == ["Sure, ", "No."]
+    *_, last = read(
+        chunk({"content": "Sure, "}), chunk({"refusal": "No."}, finish_reason="violation")
+    )
+    assert [block.text for block in last.message.blocks] == ["Sure, ", "No."]
+    assert (last.delta, last.message.content) == ("\nNo.", "Sure, \nNo.")
+
+
+@pytest.mark.parametrize("first", ["content", "refusal"])
+def test_a_refusal_that_is_sent_twice_is_shown_once(first):
+    other = {"content": "refusal", "refusal": "content"}[first]
+    *_, last = read(chunk({first: "No."}), chunk({other: "No."}, finish_reason="violation"))
+    assert [block.text for block in last.message.blocks] == ["No."]
+    twice = answer({"content": "No.", "refusal": "No."}, finish_reason="violation")
+    assert response_from_cygnet(twice, {}).message.content == "No."
+
+
+@pytest.mark.parametrize("reason", ["content_filter", "violation"])
+def test_calls_of_a_refused_response_are_invalid(reason):
+    made = {"index": 0, "id": "1", "function": {"name": "Box_int_", "arguments": '{"a"'}}
+    message = {"content": None, "tool_calls": [made]}
+    whole = response_from_cygnet(answer(message, finish_reason=reason), NAMES).message
+    first, last = read(chunk({"tool_calls": [made]}), chunk({}, finish_reason=reason), names=NAMES)
+    assert first.message.additional_kwargs["tool_calls"]
+    for found in (whole, last.message):
+        (invalid,) = found.additional_kwargs["invalid_tool_calls"]
+        assert reason in invalid.pop("error")
+        assert invalid == {"id": "1", "name": "Box[int]", "args": '{"a"'}
+        assert "tool_calls" not in found.additional_kwargs
+        assert not [block for block in found.blocks if isinstance(block, ToolCallBlock)]
+
+
+@pytest.mark.parametrize("arguments", ["", " ", "null", None])
+def test_a_call_without_arguments_has_an_empty_object(arguments):
+    made = {"id": "1", "function": {"name": "now", "arguments": arguments or ""}}
+    whole = response_from_cygnet(answer({"tool_calls": [made]}), {}).message
+    *_, last = read(
+        chunk({"tool_calls": [{"index": 0, **made}]}), chunk({}, finish_reason="tool_calls")
+    )
+    for found in (whole, last.message):
+        assert found.blocks[-1].tool_kwargs == "{}"
+        assert found.additional_kwargs["tool_calls"][0]["function"]["arguments"] == "{}"
+
+
 def test_a_streamed_refusal_can_be_seen_too():
     *_, last = read(chunk({"refusal": "N"}), chunk({"refusal": "o"}, finish_reason="violation"))
     assert last.message.content == "No"
@@ -115,7 +167,7 @@ def test_a_streamed_refusal_can_be_seen_too():
 def test_calls_are_blocks_and_plain_dicts():
     made = {"id": "call_1", "function": {"name": "Box_int_", "arguments": "{}"}}
     found = response_from_cygnet(answer({"tool_calls": [made]}), NAMES).message
-    assert found.blocks[1:] == [
+    assert found.blocks == [
         ToolCallBlock(tool_call_id="call_1", tool_name="Box[int]", tool_kwargs="{}")
     ]
     assert found.additional_kwargs["tool_calls"] == [
@@ -124,11 +176,11 @@ def test_calls_are_blocks_and_plain_dicts():
 
 
 def test_streamed_text_is_cumulative_and_exact():
-    texts = ["", "Hel", "lo", " ", "\n", "Welt ", "ß"]
+    texts = ["Hel", "", "lo", " ", "\n", "Welt ", "ß"]
     found = read(*(chunk({"content": text}) for text in texts), chunk({}, finish_reason="stop"))
     assert [each.delta for each in found] == [*texts, ""]
     assert [each.message.content for each in found] == [
-        "",
+        "Hel",
         "Hel",
         "Hello",
         "Hello ",
@@ -195,3 +247,42 @@ def test_copied_objects_are_those_that_the_constructors_make():
     for prototype in prototypes:
         prototype.like()
         assert prototype._is_faithful
+
+
+@pytest.mark.parametrize(
+    "opening",
+    [{"role": "assistant"}, {"role": "assistant", "content": None}, {"content": ""}, None],
+    ids=str,
+)
+@pytest.mark.parametrize(
+    "first",
+    [
+        {"content": "Hi"},
+        {"refusal": "No"},
+        {"tool_calls": [{"index": 0, "id": "1", "function": {"name": "f", "arguments": ""}}]},
+    ],
+    ids=["text", "refusal", "call"],
+)
+def test_nothing_is_handed_out_before_something_is_said(opening, first):
+    withheld, again, found, later = read(
+        chunk(opening, usage=USAGE), chunk(opening), chunk(first), chunk({"content": ""})
+    )
+    assert withheld is again is None
+    assert bool(first.get("tool_calls")) == ("tool_calls" in found.message.additional_kwargs)
+    assert found.raw["usage"] == USAGE
+    assert later is not None
+
+
+def test_a_response_that_says_nothing_ends_all_the_same():
+    withheld, end = read(chunk({"role": "assistant"}), chunk({}, finish_reason="stop"))
+    assert withheld is None
+    assert (end.message.content, end.additional_kwargs["finish_reason"]) == ("", "stop")
+
+
+def test_a_stream_yields_at_least_one_response():
+    reader = ChunkReader({}, Accumulator())
+    assert reader.read(chunk({"role": "assistant"})) is None
+    (found,) = reader.rest()
+    assert found.message == ChatMessage(role="assistant", content="")
+    assert reader.read(chunk({"content": "Hi"})) is not None
+    assert list(reader.rest()) == []

@@ -8,7 +8,12 @@ from llama_index.core.prompts import PromptTemplate
 from llama_index.core.types import BasePydanticProgram, PydanticProgramMode
 from pydantic import BaseModel, model_validator
 
-from grayswan_core import ContentFilterError, ToolCallArgumentsError, ToolCallMissingError
+from grayswan_core import (
+    ContentFilterError,
+    IncompleteStreamError,
+    ToolCallArgumentsError,
+    ToolCallMissingError,
+)
 from grayswan_devserver import Answer, Call, RawResponse
 
 PROMPT = PromptTemplate("Who is it? {hint}")
@@ -125,7 +130,7 @@ async def test_a_stream_that_breaks_off_is_an_error(streamed, grayswan_server):
     )
     headers = {"content-type": "text/event-stream"}
     grayswan_server.script(RawResponse(event, headers=headers))
-    with pytest.raises(Exception, match="ended before the answer did"):
+    with pytest.raises(IncompleteStreamError):
         await streamed(Wishes)
 
 
@@ -152,7 +157,7 @@ async def test_a_text_program_is_still_one(streamed, grayswan_server, make_llm, 
 
 def test_the_plain_path_gives_errors_too(llm, grayswan_server):
     grayswan_server.script(Answer("No."))
-    with pytest.raises(ToolCallMissingError, match=r"It said 'No\.'"):
+    with pytest.raises(ToolCallMissingError, match=r"Its text is 'No\.'"):
         llm.structured_predict(Person, PROMPT, hint="Ann")
 
 

@@ -77,7 +77,14 @@ def test_two_tools_under_one_name_are_refused():
     ],
 )
 def test_choices(choice, required, expected):
-    assert sent_choice(choice, required=required) == expected
+    offered = [{"function": {"name": name}} for name in ("add", "pay")]
+    assert sent_choice(choice, offered, required=required) == expected
+
+
+@pytest.mark.parametrize(("names", "expected"), [([], None), (["add"], "add")])
+def test_of_one_tool_that_is_required_the_name_is_chosen(names, expected):
+    offered = [{"function": {"name": name}} for name in names]
+    assert sent_choice(None, offered, required=True) == expected
 
 
 def test_calls_are_read():
@@ -126,11 +133,19 @@ def test_at_the_end_arguments_must_be_an_object(text, ended):
         tool_selections(response(text, **ended), required=False)
 
 
+@pytest.mark.parametrize("text", ["{", "{'text': 1}", "[1]", '"text"', '{"text": 1}}'])
+def test_calls_that_cannot_be_read_may_be_turned_into_calls_that_no_tool_answers(text):
+    good, bad = tool_selections(response('{"text": "x"}', text), required=False, strict=False)
+    assert (good.tool_name, good.tool_kwargs) == ("run", {"text": "x"})
+    assert (bad.tool_id, bad.tool_kwargs) == ("1", {})
+    assert bad.tool_name.startswith("run was not run, because its arguments are not a JSON object")
+
+
 def test_no_call_is_no_call():
     assert tool_selections(response(text="Hello"), required=False) == []
 
 
-def test_a_missing_call_tells_what_was_said_instead():
+def test_a_missing_call_quotes_the_text_instead():
     refused = response(text="I will not. " * 100, finish_reason="content_filter")
-    with pytest.raises(ToolCallMissingError, match=r"It said 'I will not\..*'content_filter'"):
+    with pytest.raises(ToolCallMissingError, match=r"Its text is 'I will not\..*'content_filter'"):
         tool_selections(refused, required=True)

@@ -62,8 +62,16 @@ def test_a_conversation_keeps_its_order_and_its_words():
 )
 @pytest.mark.parametrize("speaker", ["tool", "function"])
 def test_a_tools_result_is_a_tool_message_or_data(speaker, chosen, call_id, expected):
-    turn = Turn(speaker, "42", tool_call_id=call_id)
-    assert [expected] == assign_roles([turn], tool_result_role=chosen)
+    turns = [Turn("ai", "", tool_calls=(CALL,)), Turn(speaker, "42", tool_call_id=call_id)]
+    assert expected == assign_roles(turns, tool_result_role=chosen)[1]
+
+
+@pytest.mark.parametrize("before", [[], [Turn("ai", "Done.")], [Turn("human", "Look.")]])
+def test_a_result_whose_call_is_not_in_the_conversation_is_data(before):
+    result = Turn("tool", "42", tool_call_id="call_1")
+    later = Turn("ai", "", tool_calls=(CALL,))
+    found = assign_roles([*before, result, later])
+    assert Message(role="data", content="42") == found[len(before)]
 
 
 def test_an_assistant_carries_the_calls_it_made():
