@@ -6,9 +6,9 @@ GraySwanError
 ├── InvalidRequestError (ValueError)      what cannot be sent; nothing went out
 │   └── UnsupportedContentError           an image, an unknown role, ...
 └── APIError                              something happened to a request
-    ├── APIConnectionError                no answer, or the connection broke
+    ├── APIConnectionError                no response, or the connection broke
     │   └── APITimeoutError               ... because it took too long (408 too)
-    ├── APIStatusError                    the service answered with an error status
+    ├── APIStatusError                    the API responded with an error status
     │   ├── BadRequestError               400
     │   │   └── ContextOverflowError      400, 413 or 422 that says the input is too long
     │   ├── AuthenticationError           401
@@ -18,12 +18,12 @@ GraySwanError
     │   ├── UnprocessableEntityError      422
     │   ├── RateLimitError                429
     │   └── InternalServerError           5xx
-    └── ResponseError                     status 200, but not an answer we can read
-        ├── IncompleteStreamError         the stream ended before the answer did
+    └── ResponseError                     status 200, but not a response we can read
+        ├── IncompleteStreamError         the stream ended before the response did
         ├── ToolCallMissingError (ValueError)    no tool was called where one had to be
         ├── ToolCallArgumentsError (ValueError)  a tool call's arguments are cut or unreadable
-        ├── ContentFilterError            the service refused, and that was to be an error
-        └── StreamError                   the service reported an error inside the stream
+        ├── ContentFilterError            the model refused, and that was to be an error
+        └── StreamError                   the API reported an error inside the stream
 ```
 
 An `APIError` says what happened in words, whether the same request may succeed when it is sent
@@ -34,6 +34,8 @@ the request or its headers, so no key can leak through it.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+
+from grayswan_core._message_text import printable, redact, shortened
 
 if TYPE_CHECKING:
     from grayswan_core.wire import ChatResponse
@@ -85,13 +87,13 @@ class APIError(GraySwanError):
     """A request failed.
 
     Attributes:
-        message: What happened, in a sentence.
+        message: What happened, in a sentence of at most 2,000 characters, all of them printable.
         status_code: The HTTP status, where there was one.
-        request_id: The service's name for the request (header `x-request-id`).
-        retry_after: Seconds the service asked to wait before another try.
-        should_retry: The service's own word on trying again (header `x-should-retry`).
-        body: The error body: parsed JSON, or the start of the text.
-        partial: What had arrived of the answer; each choice's `finish_reason` is None
+        request_id: The API's name for the request (header `x-request-id`).
+        retry_after: Seconds the API asked to wait before another try.
+        should_retry: Whether the API says to try again (header `x-should-retry`).
+        body: The error body: parsed JSON, or the text, as far as it was read.
+        partial: What had arrived of the response; each choice's `finish_reason` is None
             unless it had ended.
     """
 
@@ -109,6 +111,7 @@ class APIError(GraySwanError):
         body: Any = None,
         partial: ChatResponse | None = None,
     ) -> None:
+        message = shortened(printable(message), _LONGEST_MESSAGE)
         super().__init__(message)
         self.message = message
         self.status_code = status_code
@@ -128,8 +131,9 @@ class APIError(GraySwanError):
         return self.partial.choices[0].message.content or ""
 
     def hide(self, secret: str) -> None:
-        """Take a secret that the service has echoed out of the words, the body and the causes."""
-        self.message = self.message.replace(secret, _HIDDEN)
+        """Redact a secret that the API has echoed, here and in the causes."""
+        self.message = redact(self.message, secret)
+        self.request_id = _without(self.request_id, secret)
         self.body = _without(self.body, secret)
         _hide_behind(self, secret)
 
@@ -148,12 +152,12 @@ class APIError(GraySwanError):
         return _rebuild, (type(self), self.message, self.details())
 
 
-_HIDDEN = "***"
+_LONGEST_MESSAGE = 2_000
 
 
 def _without(value: Any, secret: str) -> Any:
     if isinstance(value, str):
-        return value.replace(secret, _HIDDEN)
+        return redact(value, secret)
     if isinstance(value, dict):
         return {_without(key, secret): _without(item, secret) for key, item in value.items()}
     if isinstance(value, list):
@@ -176,21 +180,21 @@ def _rebuild(kind: type[APIError], message: str, details: dict[str, Any]) -> API
 
 
 class APIConnectionError(APIError):
-    """The service could not be reached, or the connection broke before the answer ended."""
+    """The API could not be reached, or the connection broke before the response ended."""
 
     is_retryable = True
 
 
 class APITimeoutError(APIConnectionError):
-    """The service took longer than the timeout allows."""
+    """The API took longer than the timeout allows."""
 
 
 class APIStatusError(APIError):
-    """The service answered with an error status."""
+    """The API responded with an error status."""
 
 
 class BadRequestError(APIStatusError):
-    """400: the service could not use the request."""
+    """400: the API could not use the request."""
 
 
 class ContextOverflowError(BadRequestError):
@@ -216,27 +220,27 @@ class ConflictError(APIStatusError):
 
 
 class UnprocessableEntityError(APIStatusError):
-    """422: a field of the request is not as the service expects."""
+    """422: a field of the request is not as the API expects."""
 
 
 class RateLimitError(APIStatusError):
-    """429: too many requests; `retry_after` says how long to wait, if the service did."""
+    """429: too many requests; `retry_after` says how long to wait, if the API did."""
 
     is_retryable = True
 
 
 class InternalServerError(APIStatusError):
-    """5xx: the service failed."""
+    """5xx: the API failed."""
 
     is_retryable = True
 
 
 class ResponseError(APIError):
-    """The status said 200, but the body is not an answer that can be read."""
+    """The status said 200, but the body is not a response that can be read."""
 
 
 class IncompleteStreamError(ResponseError):
-    """The stream ended before the answer did: no finish reason and no `[DONE]` had come."""
+    """The stream ended before the response did: no finish reason and no `[DONE]` had come."""
 
     is_retryable = True
 
@@ -250,8 +254,8 @@ class ToolCallArgumentsError(ResponseError, ValueError):
 
 
 class ContentFilterError(ResponseError):
-    """The service refused to answer, and the model was set to make that an error."""
+    """The model refused to answer, and the model was set to make that an error."""
 
 
 class StreamError(ResponseError):
-    """The service reported an error inside the stream."""
+    """The API reported an error inside the stream."""

@@ -14,7 +14,7 @@ from typing import Protocol
 from pydantic_core import from_json
 
 from grayswan_core.decoding.accumulate import Accumulator
-from grayswan_core.decoding.error_body import error_from_event, excerpt, says_error
+from grayswan_core.decoding.error_body import error_from_event, excerpt, says_error, text_or_json
 from grayswan_core.decoding.sse import Event, EventDecoder, EventTooLargeError
 from grayswan_core.decoding.stop import StopFilter
 from grayswan_core.errors import (
@@ -242,7 +242,9 @@ def _reported(event: Event) -> APIError:
         return error_from_event(payload)
     said = excerpt(event.data)
     if event.name == b"error":
-        return StreamError(f"The service reported an error: {said}", body=said)
-    unreadable = ResponseError(f"An event of the stream cannot be read: {said!r}", body=said)
+        return StreamError(f"The API reported an error: {said}", body=text_or_json(event.data))
+    unreadable = ResponseError(
+        f"An event of the stream cannot be read: {said!r}", body=text_or_json(event.data)
+    )
     unreadable.__cause__ = cause
     return unreadable

@@ -1,6 +1,6 @@
 """An error response or event to one of our errors. Sans-I/O.
 
-Four shapes are known: the service's own `{"error": true, "message": ..., "detail": ...}`,
+Four shapes are known: the API's own `{"error": true, "message": ..., "detail": ...}`,
 FastAPI's `{"detail": [{"loc": ..., "msg": ...}]}`, OpenAI's `{"error": {"message": ...}}`, and
 whatever a gateway in front says in HTML or plain text.
 """
@@ -16,6 +16,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
+from grayswan_core._message_text import CUT, printable, shortened
 from grayswan_core.errors import (
     APIError,
     APIStatusError,
@@ -42,6 +43,7 @@ __all__ = [
     "retry_after_seconds",
     "says_error",
     "should_retry",
+    "text_or_json",
 ]
 
 _BY_STATUS: dict[int, type[APIError]] = {
@@ -71,10 +73,13 @@ _OVERFLOW = re.compile(
 )
 _OVERFLOW_CODE = "context_length_exceeded"
 
-# An object with one of these is an answer, whatever else is in it.
+# An object with one of these is a response, whatever else is in it.
 _ANSWER_FIELDS = frozenset({"choices", "usage", "flagged", "violation"})
 
 _EXCERPT_LENGTH = 300
+_BODY_LENGTH = 64 * 1024
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 # Where an error object has its words; the last is the monitor's.
 _WORDS = ("message", "error", "detail", "error_message")
@@ -90,7 +95,7 @@ def error_from_refusal(
 
 
 def error_from_response(status: int, headers: Mapping[str, str], body: bytes) -> APIError:
-    """The error for an answer whose status is not 200.
+    """The error for a response whose status is not 200.
 
     Args:
         status: The HTTP status.
@@ -103,26 +108,26 @@ def error_from_response(status: int, headers: Mapping[str, str], body: bytes) ->
     retry_after = retry_after_seconds(headers)
     wait = None if retry_after is None else f"It asks to wait {retry_after:,.0f} s"
     return kind(
-        _sentences(f"The service answered {status}", said, wait, _HINTS.get(status)),
+        _sentences(f"The API responded with {status}", said, wait, _HINTS.get(status)),
         status_code=status,
         request_id=headers.get("x-request-id"),
         retry_after=retry_after,
         should_retry=should_retry(headers),
-        body=payload if payload is not None else excerpt(body) or None,
+        body=text_or_json(body),
     )
 
 
 def error_from_wrong_type(expected: str, headers: Mapping[str, str], body: bytes) -> APIError:
-    """The error for an answer with status 200 that is not of the content type asked for."""
+    """The error for a response with status 200 that is not of the content type asked for."""
     payload = _json_or_none(body)
     if isinstance(payload, Mapping) and says_error(payload):
         return error_from_event(payload)
     kind = headers.get("content-type") or "no content type"
     return ResponseError(
-        f"The service answered {kind} where {expected} was asked for. Is the base URL right?"
-        f" The answer begins with {excerpt(body)!r}.",
+        f"The API responded with {kind} where {expected} was asked for. Is the base URL right?"
+        f" The response begins with {excerpt(body)!r}.",
         request_id=headers.get("x-request-id"),
-        body=payload if payload is not None else excerpt(body) or None,
+        body=text_or_json(body),
     )
 
 
@@ -141,18 +146,31 @@ def error_from_event(payload: Mapping[str, Any]) -> APIError:
     said = _one_line(_words(payload)) or "no reason given"
     status = _status_in(payload)
     kind = _class_for(status, said, payload)
-    message = _sentences(f"The service reported an error: {said}")
+    message = _sentences(f"The API reported an error: {said}")
     return kind(message, status_code=status, body=dict(payload))
 
 
 def excerpt(body: bytes) -> str:
-    """The start of a body as one line of text, for a message or a log."""
-    text = _one_line(body[: 4 * _EXCERPT_LENGTH].decode("utf-8", "replace"))
-    return text if len(text) <= _EXCERPT_LENGTH else text[:_EXCERPT_LENGTH] + "..."
+    """The start of a body as one line of text, for a message."""
+    window = 4 * _EXCERPT_LENGTH
+    text = _one_line(_text(body[:window]))
+    if len(body) > window and len(text) <= _EXCERPT_LENGTH:
+        return text + CUT
+    return shortened(text, _EXCERPT_LENGTH)
+
+
+def text_or_json(body: bytes) -> Any:
+    """A body as an error keeps it: parsed JSON, else the start of its text, else None."""
+    payload = _json_or_none(body)
+    return payload if payload is not None else _text(body[:_BODY_LENGTH]) or None
+
+
+def _text(body: bytes) -> str:
+    return body.decode("utf-8", "replace").removeprefix("\ufeff")
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    return " ".join(printable(text).split())
 
 
 def _sentences(*parts: str | None) -> str:
@@ -194,7 +212,7 @@ def _code_in(payload: Any) -> object:
 
 def _json_or_none(body: bytes) -> Any:
     try:
-        return from_json(body)
+        return from_json(body.removeprefix(_BYTE_ORDER_MARK))
     except ValueError:
         return None
 
@@ -223,12 +241,12 @@ def _problem(item: Any) -> str:
 
 
 def should_retry(headers: Mapping[str, str]) -> bool | None:
-    """The service's own word (header `x-should-retry`), or None when it gives none."""
+    """Whether the API says to retry (header `x-should-retry`), or None when it does not."""
     return {"true": True, "false": False}.get(headers.get("x-should-retry", "").strip().lower())
 
 
 def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
-    """The wait the service asks for, in seconds, or None when it asks for none that makes sense.
+    """The wait the API asks for, in seconds, or None when it asks for none that makes sense.
 
     The headers are `retry-after-ms`, and `retry-after` in seconds or as an HTTP date.
     """

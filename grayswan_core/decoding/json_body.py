@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 from pydantic import ValidationError
 from pydantic_core import from_json
 
-from grayswan_core.decoding.error_body import error_from_event, excerpt, says_error
+from grayswan_core.decoding.error_body import error_from_event, excerpt, says_error, text_or_json
 from grayswan_core.decoding.tool_calls import complete_ids
 from grayswan_core.errors import APIError, ResponseError
 from grayswan_core.wire import ChatResponse, ModerationResponse, MonitorResponse, parse
@@ -75,7 +75,7 @@ def _unreadable(body: bytes, reason: str) -> APIError:
         return error_from_event(payload)
     failure = ResponseError(
         f"The response cannot be read: {reason}. It begins with {excerpt(body)!r}.",
-        body=payload if payload is not None else excerpt(body),
+        body=text_or_json(body),
     )
     # Pydantic's own error would carry the whole body along, and says no more.
     failure.__cause__ = ValueError(reason)

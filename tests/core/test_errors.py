@@ -133,3 +133,22 @@ def test_hiding_leaves_a_text_body_a_text_and_none_none():
     error = APIError("x")
     error.hide("secret")
     assert error.body is None
+
+
+@pytest.mark.parametrize("kind", API_ERRORS)
+def test_a_message_is_printable_and_bounded(kind):
+    error = kind("\x1b[2J\u202eIt\nfailed." + "x" * 5_000, body="\x1b[2J")
+    assert error.message.startswith("It failed.xxx")
+    assert error.message == str(error)
+    assert len(error.message) <= 2_003
+    assert "\x1b[2J" == error.body
+
+
+def test_a_secret_is_taken_out_of_the_request_id_and_at_a_cut():
+    error = APIError("Wrong key: the-secr...", request_id="for-the-secret", body=["the-secret"])
+    error.hide("the-secret")
+    assert ("Wrong key: ***...", "for-***", ["***"]) == (
+        error.message,
+        error.request_id,
+        error.body,
+    )

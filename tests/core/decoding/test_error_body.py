@@ -76,25 +76,28 @@ def test_each_status_has_its_class(status, kind):
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        (SERVICE, "The service answered 400. No. Not now."),
+        (SERVICE, "The API responded with 400. No. Not now."),
         (
             FASTAPI,
-            "The service answered 400. body.messages.0.role: bad role; body.model: field required.",
+            (
+                "The API responded with 400. body.messages.0.role: bad role; body.model: field"
+                " required."
+            ),
         ),
-        (b'{"error": {"message": "No!", "type": "x"}}', "The service answered 400. No!"),
-        (b'{"error": "No"}', "The service answered 400. No."),
-        (b'{"detail": "No"}', "The service answered 400. No."),
-        (b'{"detail": {"msg": "No", "loc": ["a"]}}', "The service answered 400. a: No."),
-        (b'{"detail": [{"msg": "No", "loc": null}]}', "The service answered 400. No."),
-        (b'{"detail": [{"msg": "No", "loc": 3}]}', "The service answered 400. No."),
-        (b'{"detail": ["No", {"message": "never"}]}', "The service answered 400. No; never."),
-        (b'{"reason": "No"}', 'The service answered 400. {"reason": "No"}.'),
-        (b'"No"', "The service answered 400. No."),
-        (b"No", "The service answered 400. No."),
-        (b"<h1>\n No </h1>\r\n", "The service answered 400. <h1> No </h1>."),
-        (b"\xff", "The service answered 400. \ufffd."),
-        (b"", "The service answered 400."),
-        (b"null", "The service answered 400. null."),
+        (b'{"error": {"message": "No!", "type": "x"}}', "The API responded with 400. No!"),
+        (b'{"error": "No"}', "The API responded with 400. No."),
+        (b'{"detail": "No"}', "The API responded with 400. No."),
+        (b'{"detail": {"msg": "No", "loc": ["a"]}}', "The API responded with 400. a: No."),
+        (b'{"detail": [{"msg": "No", "loc": null}]}', "The API responded with 400. No."),
+        (b'{"detail": [{"msg": "No", "loc": 3}]}', "The API responded with 400. No."),
+        (b'{"detail": ["No", {"message": "never"}]}', "The API responded with 400. No; never."),
+        (b'{"reason": "No"}', 'The API responded with 400. {"reason": "No"}.'),
+        (b'"No"', "The API responded with 400. No."),
+        (b"No", "The API responded with 400. No."),
+        (b"<h1>\n No </h1>\r\n", "The API responded with 400. <h1> No </h1>."),
+        (b"\xff", "The API responded with 400. \ufffd."),
+        (b"", "The API responded with 400."),
+        (b"null", "The API responded with 400. null."),
     ],
 )
 def test_the_services_words_are_in_the_message_whatever_its_shape(body, said):
@@ -115,7 +118,9 @@ def test_what_the_headers_say_is_on_the_error():
 
 def test_the_wait_asked_for_is_in_the_message():
     error = error_from_response(429, {"retry-after": "86400"}, b'{"message": "Too many requests"}')
-    assert "The service answered 429. Too many requests. It asks to wait 86,400 s." == error.message
+    assert (
+        "The API responded with 429. Too many requests. It asks to wait 86,400 s." == error.message
+    )
 
 
 @pytest.mark.parametrize(("status", "hint"), [(401, "GRAYSWAN_API_KEY"), (404, "base URL")])
@@ -226,13 +231,11 @@ def test_an_error_with_a_status_inside_is_of_that_class(payload, kind, status):
 
 
 def test_an_error_without_words_says_so():
-    assert (
-        "The service reported an error: no reason given." == error_from_event({"error": 1}).message
-    )
+    assert "The API reported an error: no reason given." == error_from_event({"error": 1}).message
 
 
 def test_an_error_does_not_end_in_two_full_stops():
-    assert "The service reported an error: No." == error_from_event({"error": "No."}).message
+    assert "The API reported an error: No." == error_from_event({"error": "No."}).message
 
 
 def test_a_wrong_content_type_is_named_with_the_start_of_the_body():
@@ -271,9 +274,9 @@ def test_an_excerpt_is_one_short_line(body, expected):
 
 def test_what_the_service_says_in_lines_is_one_line_in_a_message():
     body = b'{"error": "One.\\n  Two."}'
-    assert "The service answered 400. One. Two." in error_from_response(400, {}, body).message
+    assert "The API responded with 400. One. Two." in error_from_response(400, {}, body).message
     wrong = error_from_wrong_type("application/json", {}, body)
-    assert "The service reported an error: One. Two." == wrong.message
+    assert "The API reported an error: One. Two." == wrong.message
     assert {"error": "One.\n  Two."} == wrong.body
 
 
@@ -371,3 +374,23 @@ def test_the_service_says_true_or_false_or_nothing(value, said):
 
 def test_no_header_says_nothing():
     assert should_retry({}) is None
+
+
+@pytest.mark.parametrize("size", [0, 10, 299, 300, 301, 1_199, 1_201, 5_000, 100_000])
+def test_the_body_is_kept_whole_and_the_message_is_short(size):
+    text = "x" * size
+    for error in (
+        error_from_response(500, {}, text.encode()),
+        error_from_wrong_type("application/json", {}, text.encode()),
+    ):
+        assert (text[: 64 * 1024] or None) == error.body
+        assert len(error.message) < 500
+
+
+def test_what_was_cut_is_marked_even_where_little_is_left_of_it():
+    assert "a..." == excerpt(b"a" + b" " * 2_000)
+
+
+def test_a_json_body_with_a_byte_order_mark_is_read():
+    error = error_from_response(400, {}, b'\xef\xbb\xbf{"detail": "No"}')
+    assert ("The API responded with 400. No.", {"detail": "No"}) == (error.message, error.body)
