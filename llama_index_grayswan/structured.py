@@ -19,7 +19,7 @@ from contextlib import aclosing, closing
 from typing import Any, Generic
 
 from llama_index.core.base.llms.base import BaseLLM
-from llama_index.core.base.llms.types import ChatMessage, ChatResponse
+from llama_index.core.base.llms.types import ChatMessage, ChatResponse, ToolCallBlock
 from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.llms.llm import LLM
 from llama_index.core.program.function_program import get_function_tool
@@ -29,6 +29,7 @@ from llama_index.core.types import Model
 from pydantic import BaseModel, RootModel, ValidationError
 
 from grayswan_core import ToolCallArgumentsError
+from grayswan_core.decoding.tool_calls import arguments_so_far
 from llama_index_grayswan.schemas import is_wrapped, unwrapped
 from llama_index_grayswan.tools import tool_selections
 
@@ -112,17 +113,18 @@ class ObjectReader(Generic[Model]):
     def read(self, response: ChatResponse) -> Generator[Model | FlexibleModel, None, None]:
         """The object so far, where this response adds to it."""
         self._last = response
-        calls = tool_selections(response, required=False)
-        if calls and calls[0].tool_kwargs != self._arguments:
-            self._arguments = calls[0].tool_kwargs
+        arguments = self._arguments_in(response)
+        if arguments is not None and arguments != self._arguments:
+            self._arguments = arguments
             yield self._so_far()
 
     def close(self) -> Generator[Model, None, None]:
         """The whole object, unless it was the last one yielded. Errors: see `stream_objects`."""
         if self._last is not None:
-            tool_selections(self._last, required=True)
-        if self._is_valid:
-            return
+            arguments = tool_selections(self._last, required=True)[0].tool_kwargs
+            if self._is_valid and arguments == self._arguments:
+                return
+            self._arguments = arguments
         try:
             yield self._output_cls.model_validate(self._value)
         except ValidationError as error:
@@ -130,6 +132,13 @@ class ObjectReader(Generic[Model]):
                 f"The arguments of the model's call are not a {self._output_cls.__name__}:"
                 f" {_problems(error)}."
             ) from error
+
+    def _arguments_in(self, response: ChatResponse) -> dict[str, Any] | None:
+        """What can be read of the first call's arguments; whether all can, `close` checks."""
+        for block in response.message.blocks:
+            if isinstance(block, ToolCallBlock):
+                return arguments_so_far(str(block.tool_kwargs))
+        return None
 
     def _so_far(self) -> Model | FlexibleModel:
         self._is_valid = False

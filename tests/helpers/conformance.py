@@ -1,6 +1,6 @@
-"""What an LLM integration owes LlamaIndex, as tests that any of them can run.
+"""What LlamaIndex expects of a function-calling LLM, as tests that any integration can run.
 
-Subclass `LLMConformance`, give it a factory, and say what the model can do:
+Subclass `LLMConformance` and give it a factory:
 
 ```python
 class TestMyLLM(LLMConformance):
@@ -11,10 +11,9 @@ class TestMyLLM(LLMConformance):
         return lambda **settings: MyLLM(api_key=self.secret, **settings)
 ```
 
-The tests speak through LlamaIndex's public methods alone, and expect no particular words of the
-model: that it answers a greeting, calls the one tool it must call, and fills an object in. So
-they run against a real service as well. Failures that are known go into `known_failures`; when
-one of those tests passes, that is reported as a failure too.
+The tests use LlamaIndex's public methods alone, and expect no particular words of the model: that
+it answers a greeting, calls the one tool it must call, and fills an object in. So they run against
+a real API as well.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ import inspect
 import json
 import pickle
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import aclosing, closing
+from contextlib import aclosing, closing, contextmanager
 from enum import Enum
 from typing import ClassVar, Generic, Literal, TypeVar
 
@@ -50,7 +49,7 @@ from llama_index.core.schema import BaseComponent
 from llama_index.core.tools import FunctionTool
 from pydantic import BaseModel
 
-__all__ = ["LLMConformance"]
+__all__ = ["LLMConformance", "instrumentation_events"]
 
 GREETING = "Hello"
 CHAT_PATHS = ("chat", "achat", "stream_chat", "astream_chat")
@@ -170,23 +169,32 @@ class _Callbacks(BaseCallbackHandler):
         pass
 
 
+@contextmanager
+def instrumentation_events():
+    """The instrumentation events that are sent within the block, as a list."""
+    found = []
+
+    class Handler(BaseEventHandler):
+        def handle(self, event, **kwargs):
+            found.append(event)
+
+    dispatcher = get_dispatcher()
+    handlers = list(dispatcher.event_handlers)
+    dispatcher.add_event_handler(Handler())
+    try:
+        yield found
+    finally:
+        dispatcher.event_handlers = handlers
+
+
 class LLMConformance:
     """The tests. What a subclass may say of its model stands here."""
 
-    function_calling: ClassVar[bool] = True
-    """Whether the model is a `FunctionCallingLLM`."""
-
-    tells_usage: ClassVar[bool] = True
-    """Whether the service tells how many tokens were used."""
-
-    secret: ClassVar[str | None] = None
+    secret: ClassVar[str] = ""
     """A text that no dump may hold: the key given to the models."""
 
     settings: ClassVar[dict[str, object]] = {}
-    """Settings that a written down model is to keep."""
-
-    known_failures: ClassVar[dict[str, str]] = {}
-    """Beginnings of the names of tests that fail, parameters included, and why."""
+    """Settings that a serialized model is to keep."""
 
     @pytest.fixture
     def make_llm(self):
@@ -197,31 +205,11 @@ class LLMConformance:
     def llm(self, make_llm):
         return make_llm()
 
-    @pytest.fixture(autouse=True)
-    def _known_failures(self, request):
-        for beginning, reason in self.known_failures.items():
-            if request.node.name.startswith(beginning):
-                request.node.add_marker(pytest.mark.xfail(reason=reason, strict=True))
-
-    @pytest.fixture
-    def _calls_tools(self):
-        if not self.function_calling:
-            pytest.skip("The model calls no tools.")
-
     @pytest.fixture
     def seen(self):
         """The instrumentation events of this test."""
-        found = []
-
-        class Handler(BaseEventHandler):
-            def handle(self, event, **kwargs):
-                found.append(event)
-
-        dispatcher = get_dispatcher()
-        handlers = list(dispatcher.event_handlers)
-        dispatcher.add_event_handler(Handler())
-        yield found
-        dispatcher.event_handlers = handlers
+        with instrumentation_events() as found:
+            yield found
 
     # --- the class and its metadata ---------------------------------------------------------
 
@@ -234,17 +222,18 @@ class LLMConformance:
         names = [base.class_name() for base in type(llm).__mro__[1:] if hasattr(base, "class_name")]
         assert llm.class_name() not in names
 
-    def test_metadata_says_what_helpers_need(self, llm):
+    def test_metadata_has_what_helpers_need(self, llm):
         metadata = llm.metadata
         assert metadata.context_window > 0
         assert metadata.num_output != 0
-        assert metadata.is_function_calling_model is self.function_calling
+        assert metadata.is_function_calling_model
         assert isinstance(metadata.system_role, MessageRole)
 
     def test_payload_for_observers_is_json(self, llm):
         # LlamaIndex shows observers all of the model before it has this method.
         payload = json.dumps(getattr(llm, "to_payload", llm.to_dict)(), default=str)
-        assert self.secret is None or self.secret not in payload
+        assert self.secret
+        assert self.secret not in payload
 
     # --- the eight methods ------------------------------------------------------------------
 
@@ -289,15 +278,13 @@ class LLMConformance:
             assert type(response.raw) is dict
 
     @pytest.mark.parametrize("path", PATHS)
-    async def test_raw_tells_usage(self, llm, path):
-        if not self.tells_usage:
-            pytest.skip("The service tells no usage.")
+    async def test_raw_has_usage(self, llm, path):
         usage = (await responses(llm, path))[-1].raw["usage"]
         assert usage["prompt_tokens"] > 0
         assert usage["completion_tokens"] > 0
 
     @pytest.mark.parametrize("path", PATHS)
-    async def test_responses_can_be_written_down(self, llm, path):
+    async def test_responses_can_be_serialized(self, llm, path):
         for response in await responses(llm, path):
             assert type(response).model_validate_json(response.model_dump_json())
 
@@ -326,7 +313,7 @@ class LLMConformance:
     # --- callbacks, events, counts ----------------------------------------------------------
 
     @pytest.mark.parametrize("path", PATHS)
-    async def test_callbacks_hear_of_start_and_end(self, make_llm, path):
+    async def test_callbacks_get_start_and_end(self, make_llm, path):
         handler = _Callbacks()
         await responses(make_llm(callback_manager=CallbackManager([handler])), path)
         assert len(handler.started) == 1
@@ -334,7 +321,7 @@ class LLMConformance:
         assert handler.ended[0].get("response") or handler.ended[0].get("completion")
 
     @pytest.mark.parametrize("path", PATHS)
-    async def test_events_tell_start_progress_and_end(self, llm, seen, path):
+    async def test_events_are_sent_at_start_progress_and_end(self, llm, seen, path):
         found = await responses(llm, path)
         chat = path in CHAT_PATHS
         started, going, ended = (
@@ -349,13 +336,13 @@ class LLMConformance:
         end = next(event for event in seen if type(event) is ended)
         assert text_of(end.response) == text_of(found[-1])
 
-    def test_closing_a_stream_early_is_told(self, llm, seen):
+    def test_closing_a_stream_early_sends_an_exception_event(self, llm, seen):
         with closing(llm.stream_chat([ChatMessage(GREETING)])) as stream:
             next(stream)
         assert [type(event) for event in seen].count(ExceptionEvent) == 1
         assert text_of(llm.chat([ChatMessage(GREETING)]))
 
-    async def test_closing_an_async_stream_early_is_told(self, llm, seen):
+    async def test_closing_an_async_stream_early_sends_an_exception_event(self, llm, seen):
         async with aclosing(await llm.astream_chat([ChatMessage(GREETING)])) as stream:
             await anext(stream)
         assert [type(event) for event in seen].count(ExceptionEvent) == 1
@@ -378,9 +365,9 @@ class LLMConformance:
         parts = [part async for part in await llm.astream(prompt, greeting=GREETING)]
         assert "".join(parts)
 
-    # --- written down, copied ---------------------------------------------------------------
+    # --- serialized, copied ---------------------------------------------------------------
 
-    def test_survives_to_dict_and_back(self, make_llm):
+    def test_is_the_same_after_to_dict_and_from_dict(self, make_llm):
         llm = make_llm(**self.settings)
         data = llm.to_dict()
         again = type(llm).from_dict(data)
@@ -388,8 +375,7 @@ class LLMConformance:
         assert {name: getattr(again, name) for name in self.settings} == self.settings
 
     def test_dumps_hold_no_secret(self, llm):
-        if self.secret is None:
-            pytest.skip("The model has no secret.")
+        assert self.secret
         assert self.secret not in json.dumps(llm.to_dict(), default=str)
         assert self.secret not in repr(llm)
         assert self.secret not in str(llm)
@@ -408,7 +394,6 @@ class LLMConformance:
 
     # --- tools ------------------------------------------------------------------------------
 
-    @pytest.mark.usefixtures("_calls_tools")
     async def test_calls_the_tool_that_it_must_call(self, llm):
         response = llm.chat_with_tools([ADD], SUM, tool_required=True)
         (call,) = llm.get_tool_calls_from_response(response)
@@ -418,7 +403,6 @@ class LLMConformance:
         response = await llm.achat_with_tools([ADD], SUM, tool_required=True)
         assert llm.get_tool_calls_from_response(response)[0].tool_name == "add"
 
-    @pytest.mark.usefixtures("_calls_tools")
     async def test_streams_a_tool_call(self, llm):
         for response in llm.stream_chat_with_tools([ADD], SUM, tool_required=True):
             llm.get_tool_calls_from_response(response, error_on_no_tool_call=False)
@@ -428,21 +412,18 @@ class LLMConformance:
         last = [response async for response in stream][-1]
         assert llm.get_tool_calls_from_response(last)[0].tool_kwargs == call.tool_kwargs
 
-    @pytest.mark.usefixtures("_calls_tools")
     def test_streamed_calls_are_mirrored_as_plain_dicts(self, llm):
         *_, last = llm.stream_chat_with_tools([ADD], SUM, tool_required=True)
         mirror = last.message.additional_kwargs["tool_calls"]
         assert json.loads(json.dumps(mirror)) == mirror
         assert [type(call) for call in mirror] == [dict]
 
-    @pytest.mark.usefixtures("_calls_tools")
     def test_no_call_is_no_error_unless_asked(self, llm):
         response = llm.chat([ChatMessage(GREETING)])
         assert llm.get_tool_calls_from_response(response, error_on_no_tool_call=False) == []
         with pytest.raises(Exception, match=r"(?i)tool"):
             llm.get_tool_calls_from_response(response, error_on_no_tool_call=True)
 
-    @pytest.mark.usefixtures("_calls_tools")
     @pytest.mark.parametrize(
         "given",
         [
@@ -458,7 +439,6 @@ class LLMConformance:
     def test_takes_what_core_passes(self, llm, given):
         assert llm.chat_with_tools([ADD], SUM, **given)
 
-    @pytest.mark.usefixtures("_calls_tools")
     def test_the_history_is_left_as_it_is(self, llm):
         history = [ChatMessage(GREETING), ChatMessage("Hello!", role="assistant")]
         before = copy.deepcopy(history)
@@ -466,27 +446,23 @@ class LLMConformance:
         list(llm.stream_chat_with_tools([ADD], ChatMessage(SUM), chat_history=history))
         assert history == before
 
-    @pytest.mark.usefixtures("_calls_tools")
     def test_a_message_as_question_is_kept(self, llm):
         asked = ChatMessage(SUM, additional_kwargs={"kept": True})
         prepared = llm._prepare_chat_with_tools([ADD], user_msg=asked)
         assert prepared["messages"][-1] == asked
 
-    @pytest.mark.usefixtures("_calls_tools")
     async def test_predicts_and_calls(self, llm):
         assert llm.predict_and_call([ADD], SUM).sources[0].raw_output == 5
         assert (await llm.apredict_and_call([ADD], SUM)).sources[0].raw_output == 5
 
     # --- structured output ------------------------------------------------------------------
 
-    @pytest.mark.usefixtures("_calls_tools")
     @pytest.mark.parametrize(("kind", "said"), OBJECTS)
     async def test_gives_objects(self, llm, kind, said):
         prompt = PromptTemplate("{said}")
         assert type(llm.structured_predict(kind, prompt, said=said)) is kind
         assert type(await llm.astructured_predict(kind, prompt, said=said)) is kind
 
-    @pytest.mark.usefixtures("_calls_tools")
     @pytest.mark.parametrize(("kind", "said"), OBJECTS)
     async def test_streams_objects(self, llm, kind, said):
         prompt = PromptTemplate("{said}")
@@ -496,7 +472,6 @@ class LLMConformance:
         assert [each async for each in stream][-1] == last
 
     @pytest.mark.filterwarnings("ignore:The `json` method is deprecated")  # used by core itself
-    @pytest.mark.usefixtures("_calls_tools")
     async def test_becomes_a_structured_llm(self, llm):
         structured = llm.as_structured_llm(Flat)
         asked = [ChatMessage("The amount is 5.")]

@@ -1,6 +1,7 @@
 """Streamed structured output: forced by name, whole at the end, and an error instead of blanks."""
 
 import inspect
+import json
 
 import pytest
 from llama_index.core.program import FunctionCallingProgram, LLMTextCompletionProgram
@@ -137,6 +138,23 @@ async def test_a_stream_that_breaks_off_is_an_error(streamed, grayswan_server):
 async def test_an_object_that_needs_nothing_may_be_empty(streamed, grayswan_server):
     grayswan_server.script(Answer(tool_calls=[Call("Wishes", "{}")]))
     assert await streamed(Wishes) == [Wishes()]
+
+
+async def test_line_breaks_that_a_model_writes_as_they_are_do_no_harm(streamed, grayswan_server):
+    grayswan_server.script(Answer(tool_calls=[Call("Wishes", '{"first": "a\nb"}')]))
+    assert (await streamed(Wishes))[-1] == Wishes(first="a\nb")
+
+
+async def test_a_finish_reason_on_every_chunk_does_no_harm(streamed, grayswan_server):
+    def piece(text, **call):
+        call = {"index": 0, **call, "function": {"arguments": text, **call.pop("function", {})}}
+        choice = {"delta": {"tool_calls": [call]}, "finish_reason": "tool_calls"}
+        return f"data: {json.dumps({'id': '1', 'choices': [choice]})}\n\n".encode()
+
+    begun = piece('{"first"', id="1", function={"name": "Wishes"})
+    body = [begun, piece(': "a"'), piece("}"), b"data: [DONE]\n\n"]
+    grayswan_server.script(RawResponse(body, headers={"content-type": "text/event-stream"}))
+    assert (await streamed(Wishes))[-1] == Wishes(first="a")
 
 
 async def test_validators_that_stumble_over_missing_parts_do_no_harm(streamed, grayswan_server):
