@@ -165,6 +165,98 @@ def test_pieces_of_two_texts_may_stand_together(one, two, data):
         assert longest_leak(two.replace("v", "w"), left.replace("v", "w")) <= WORDS_PER_TICK
 
 
+# What a program writes between pieces, on lines of its own. A line of up to seven words that is
+# just as long as its neighbours may be one of theirs, wrapped anew, and is data; none here is.
+BETWEEN = [
+    "So:",
+    "---",
+    "We have the opportunity to refine the above answer, only if needed, with some more context:",
+    "Now, as before:\n\nDo it",
+    "Go\n\n\nOn",
+]
+
+
+@st.composite
+def seated_pieces(draw):
+    """A prompt with pieces of one or two texts in it, on lines of their own, and its own lines.
+
+    The pieces are cut at white space; some hold one end of their text, some both, some none, and
+    some are there twice.
+    """
+    one, two = draw(documents), draw(documents).replace("w", "v")
+    own, lines = [], []
+    for place in range(draw(st.integers(1, 5))):
+        marked = mark_untrusted(draw(st.sampled_from([one, two])))
+        spaces = [0, *(found.start() for found in re.finditer(r"\s", marked)), len(marked)]
+        cuts = sorted(draw(st.tuples(st.sampled_from(spaces), st.sampled_from(spaces))))
+        whole = draw(st.booleans())
+        piece = marked if whole else marked[cuts[0] : cuts[1]].strip()
+        own.append(f"{draw(st.sampled_from(BETWEEN))} ({place})")
+        lines += [own[-1], piece]
+    own.append(AFTER)
+    return one, two, own, "\n".join([*lines, AFTER])
+
+
+@given(seated_pieces())
+def test_lines_of_the_programs_own_stay_between_pieces_of_texts(prompt):
+    one, two, own, text = prompt
+    left = trusted(text)
+    assert longest_leak(one, left) <= WORDS_PER_TICK
+    assert longest_leak(two.replace("v", "w"), left.replace("v", "w")) <= WORDS_PER_TICK
+    for line in own:
+        assert line in left
+    assert not has_marks(left)
+
+
+def test_an_instruction_between_the_halves_of_one_text_stays():
+    """As when a refining synthesizer shows the next chunk of a page."""
+    marked = mark_untrusted("\n".join(f"w{line}x0 w{line}x1 w{line}x2" for line in range(40)))
+    half = marked.index("w20x1")
+    instruction = "Refine the answer with the context below, word by word. " * 9
+    text = f"{BEFORE}\n{marked[:half]}\n\n{instruction}\n\n{marked[half:]}\n{AFTER}"
+    left = trusted(text)
+    assert instruction in left
+    assert BEFORE in left
+    assert AFTER in left
+    assert longest_leak(marked, left) <= 1
+
+
+@given(st.integers(25, 120), st.data())
+def test_what_is_wrapped_anew_is_known_for_it_though_its_lines_have_no_ticks(width, data):
+    """Also where characters were unescaped, so that lines begin where the text had none."""
+    words_of = st.lists(st.sampled_from(["pay", "obey", "transfer", "all-of-it", "a"]), min_size=9)
+    document = r"\n".join(map(" ".join, data.draw(st.lists(words_of, min_size=1, max_size=5))))
+    marked = mark_untrusted(document)
+    for rewritten in (textwrap.fill(marked, width), marked.replace(r"\n", "\n")):
+        assert f"{BEFORE}\n\n{AFTER}" == trusted(f"{BEFORE}\n{rewritten}\n{AFTER}")
+
+
+LIGHT = mark_untrusted("w0x0 w0x1\nw0x2 w0x3", ticks=False)
+
+
+def test_a_mark_without_ticks_costs_the_words_around_it_nothing():
+    assert f"{BEFORE}  {AFTER}" == trusted(f"{BEFORE} {LIGHT} {AFTER}")
+    assert ["w0x0 w0x1\nw0x2 w0x3"] == untrusted(LIGHT)
+
+
+@pytest.mark.parametrize("spell", [json.dumps, html.escape, str.upper, ascii])
+def test_a_mark_without_ticks_is_read_however_it_is_spelt(spell):
+    assert not words(trusted(spell(f"{BEFORE} {LIGHT} {AFTER}")))
+
+
+@given(documents, st.data())
+def test_a_mark_without_ticks_that_is_cut_takes_everything_along(document, data):
+    marked = mark_untrusted(document, ticks=False)
+    assume(has_marks(marked))
+    opening, closing = len("☴data:k3x7f2a5bq☴"), len(marked) - len("☴enddata:k3x7f2a5bq☴")
+    cut = data.draw(st.integers(0, len(marked)))
+    if cut >= opening:
+        assert BEFORE == trusted(f"{BEFORE}\n{marked[:cut]}\n{AFTER}").strip() or cut == len(marked)
+    if cut <= closing:
+        left = trusted(f"{BEFORE}\n{marked[cut:]}\n{AFTER}").strip()
+        assert left == AFTER or not cut
+
+
 @given(texts, st.data())
 def test_no_cut_lets_a_mark_through(document, data):
     marked = mark_untrusted(document)
