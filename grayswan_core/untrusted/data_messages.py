@@ -13,7 +13,8 @@ an assistant quoted follows its turn. Nothing comes between a tool call and its 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,7 +22,7 @@ from pydantic_core import to_json
 
 from grayswan_core.errors import InvalidRequestError
 from grayswan_core.untrusted.marks import has_marks, may_have_marks, without_marks
-from grayswan_core.untrusted.spans import split, unmarked
+from grayswan_core.untrusted.spans import Piece, split, unmarked
 from grayswan_core.wire import ChatRequest, Message, Role, Tool, ToolCall
 
 __all__ = ["separate"]
@@ -110,10 +111,9 @@ class _Separator:
         if message.role in ("data", "tool"):
             content = unmarked(message.content)
             return _Turn(message.role, message.model_copy(update={"content": content}))
-        pieces = split(message.content)
+        pieces = _gathered(split(message.content))
         if not message.tool_calls and all(p.untrusted or not p.text.strip() for p in pieces):
-            data = [_data(piece.text) for piece in pieces if piece.untrusted]
-            return _Turn(message.role, None, data)
+            return _Turn(message.role, None, [_data(p.text) for p in pieces if p.untrusted])
         turn = _Turn(message.role, None)
         calls = [self._call(call, turn.data) for call in message.tool_calls or ()]
         content = self._text(message.content, turn.data)
@@ -158,7 +158,7 @@ class _Separator:
     def _text(self, text: str, data: list[Message]) -> str:
         """The trusted text with references; what was taken out is added to `data`."""
         parts = []
-        for piece in split(text):
+        for piece in _gathered(split(text)):
             if not piece.untrusted:
                 parts.append(piece.text)
                 continue
@@ -167,6 +167,27 @@ class _Separator:
             parts.append(reference)
             data.append(_data(f"{reference}\n{piece.text}"))
         return "".join(parts)
+
+
+# What may stand between pieces that share a message: white space, and the bars of a table.
+_BETWEEN = re.compile(r"[\s|]*")
+
+
+def _gathered(pieces: Iterable[Piece]) -> list[Piece]:
+    """The pieces, neighbours as one where nothing that says anything is between them."""
+    gathered: list[Piece] = []
+    for piece in pieces:
+        between = ""
+        if piece.untrusted and len(gathered) > 1 and not gathered[-1].untrusted:
+            between = gathered[-1].text
+            if _BETWEEN.fullmatch(between):
+                gathered.pop()
+        if piece.untrusted and gathered and gathered[-1].untrusted:
+            joined = gathered.pop().text + between + piece.text
+            gathered.append(Piece(joined, untrusted=True))
+        else:
+            gathered.append(piece)
+    return gathered
 
 
 def _data(text: str) -> Message:

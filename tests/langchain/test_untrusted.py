@@ -141,10 +141,9 @@ async def test_a_chain_sends_documents_as_data(server, model, shelf, step):
         {"context": context, "question": RunnablePassthrough()} | PROMPT | model | StrOutputParser()
     )
     expected = [
-        ("system", "Answer from the context.\n\n[data 1]\n\n[data 2]\n\nBe brief."),
+        ("system", "Answer from the context.\n\n[data 1]\n\nBe brief."),
         ("user", "How do swans mate?"),
-        ("data", f"[data 1]\n{PAGE}"),
-        ("data", "[data 2]\nSecond."),
+        ("data", f"[data 1]\n{PAGE}\n\nSecond."),
     ]
     chain.invoke("How do swans mate?")
     assert expected == sent(server)

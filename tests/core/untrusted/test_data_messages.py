@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from benchmarks.leakage.attacks import LEADS, documents, texts
 from grayswan_core.errors import InvalidRequestError
 from grayswan_core.request.build import build_call
-from grayswan_core.untrusted import data_messages
+from grayswan_core.untrusted import data_messages, ids
 from grayswan_core.untrusted.data_messages import separate
 from grayswan_core.untrusted.marks import has_marks, mark_untrusted, without_marks
 from grayswan_core.wire import (
@@ -98,8 +98,50 @@ def test_several_texts_are_numbered_in_their_order():
 
 @pytest.mark.parametrize("role", ["system", "user", "assistant"])
 def test_a_message_of_nothing_else_becomes_data(role):
-    assert [("data", "one"), ("data", "two"), ("user", "So?")] == sorted(
+    assert [("data", "one\ntwo"), ("user", "So?")] == sorted(
         sent(said(role, f" {mark_untrusted('one')}\n{mark_untrusted('two')}"), said("user", "So?"))
+    )
+
+
+def test_neighbours_share_a_message():
+    pages = "\n\n".join(mark_untrusted(f"Page {number}.") for number in range(35))
+    rows = "\n".join(
+        f"| {mark_untrusted(f'item {row}')} | {mark_untrusted(f'{row} francs')} |"
+        for row in range(3)
+    )
+    assert [
+        ("user", "Read [data 1] and this table:\n| [data 2] |\nSum up."),
+        ("data", "[data 1]\n" + "\n\n".join(f"Page {number}." for number in range(35))),
+        (
+            "data",
+            "[data 2]\nitem 0 | 0 francs |\n| item 1 | 1 francs |\n| item 2 | 2 francs",
+        ),
+    ] == sent(said("user", f"Read {pages} and this table:\n{rows}\nSum up."))
+
+
+def test_neighbours_of_nothing_but_bars_stay_untrusted():
+    bars = mark_untrusted("||")
+    assert [("user", "A [data 1] B"), ("data", "[data 1]\n|| x y ||")] == sent(
+        said("user", f"A {bars} {mark_untrusted('x y')} {bars} B")
+    )
+
+
+@pytest.mark.parametrize("role", ["data", "tool"])
+@pytest.mark.parametrize("text", ["Wind☴ is a sign.", "a ☴ b", '{"sign": "☴"}', "☴☴", "風☴"])
+def test_data_and_results_keep_a_character_of_their_own(role, text):
+    for content in (text, mark_untrusted(text)):
+        request = ChatRequest(model="cygnet", messages=[said(role, content)])
+        assert [said(role, text)] == separate(request).messages
+
+
+@pytest.mark.parametrize("ticks", [True, False])
+def test_marks_of_another_process_are_not_sent_either(monkeypatch, ticks):
+    marked = mark_untrusted(PAGE, ticks=ticks)
+    monkeypatch.setattr(ids, "_key", lambda: b"another")
+    for role in ("data", "tool"):
+        assert [(role, PAGE)] == sent(said(role, marked))
+    assert [("user", "Read [data 1]!"), ("data", f"[data 1]\n{PAGE}")] == sent(
+        said("user", f"Read {marked}!")
     )
 
 
