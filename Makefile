@@ -37,7 +37,8 @@ test-min: $(MIN_VENV)/.test ## run every test on the oldest versions that pyproj
 	$(MIN_VENV)/bin/python -X dev -m pytest $(TESTS)
 
 test-ecosystem: $(ECOSYSTEM_VENV)/.ecosystem ## run third parties' packages on the local server, in their own environment
-	$(ECOSYSTEM_VENV)/bin/python -X dev -m pytest $(if $(TESTS),$(TESTS),tests/ecosystem)
+	@# What others warn of is theirs; a tracer that a warning stops records nothing.
+	$(ECOSYSTEM_VENV)/bin/python -m pytest -W default $(if $(TESTS),$(TESTS),tests/ecosystem)
 
 check: $(VENV)/.check ## formatting, lint, types, the import contracts and the workflows
 	$(VENV)/bin/ruff format --check .
@@ -108,9 +109,10 @@ $(MIN_VENV)/.test: $(MIN_VENV)/.pip pyproject.toml constraints-min.txt
 	@$(MIN_VENV)/bin/python $(INSTALL) --constraint constraints-min.txt --editable ".[all]" --group test
 	@touch $@
 
-$(ECOSYSTEM_VENV)/.ecosystem: $(ECOSYSTEM_VENV)/.pip pyproject.toml
+$(ECOSYSTEM_VENV)/.ecosystem: $(ECOSYSTEM_VENV)/.pip pyproject.toml constraints-ecosystem.txt
 	@echo "Installing third parties' packages (once, some minutes) ..."
-	@$(ECOSYSTEM_VENV)/bin/python $(INSTALL) --editable ".[all,ray]" --group ecosystem
+	@$(ECOSYSTEM_VENV)/bin/python $(INSTALL) --constraint constraints-ecosystem.txt \
+	  --editable ".[all,ray]" --group ecosystem
 	@touch $@
 
 $(RELEASE_VENV)/.release: $(RELEASE_VENV)/.pip pyproject.toml

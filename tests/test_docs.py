@@ -64,7 +64,8 @@ def test_a_shell_command_names_what_there_is(words):
             assert entry_points(group="console_scripts", name="grayswan-devserver")
         case ["export", *settings]:
             names = {setting.partition("=")[0] for setting in settings}
-            assert names <= {"GRAYSWAN_API_KEY", "GRAY_SWAN_BASE_URL"}
+            ours = {"GRAYSWAN_API_KEY", "GRAY_SWAN_BASE_URL"}
+            assert names <= ours | {"LANGSMITH_TRACING", "LANGSMITH_API_KEY"}
         case _:
             pytest.fail(f"an unknown command: {words}")
 
