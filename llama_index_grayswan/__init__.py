@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from llama_index_grayswan.security import secure
+    from llama_index_grayswan.tool_marking import untrusted_tool, untrusted_tools
     from llama_index_grayswan.untrusted import (
         UntrustedNodePostprocessor,
         mark_nodes,
         mark_untrusted,
         strip_marks,
-        untrusted_tool,
     )
 else:  # engines and agents take far longer to import than all the rest
     __getattr__ = lazy_attributes(
@@ -38,7 +38,8 @@ else:  # engines and agents take far longer to import than all the rest
             "mark_nodes": "untrusted",
             "strip_marks": "untrusted",
             "secure": "security",
-            "untrusted_tool": "untrusted",
+            "untrusted_tool": "tool_marking",
+            "untrusted_tools": "tool_marking",
         },
     )
 
@@ -51,6 +52,7 @@ __all__ = [
     "secure",
     "strip_marks",
     "untrusted_tool",
+    "untrusted_tools",
 ]
 
 

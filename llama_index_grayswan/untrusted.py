@@ -1,4 +1,4 @@
-"""Marks what retrievers and tools bring in as untrusted, in one line each.
+"""Marks nodes, messages and values as untrusted, and takes the marks off for people to see.
 
 A marked text keeps its marks through any prompt template. The model takes them off before it
 sends a request, and sends what stands between them as `data`. What the marks are and what they
@@ -7,26 +7,34 @@ promise: `docs/untrusted-content.md`. For a whole engine or agent, see `secure`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from copy import copy
-from functools import cache
-from typing import Any
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeVar, cast
 
-from llama_index.core.base.llms.types import TextBlock
+from llama_index.core.base.llms.types import ChatMessage, ContentBlock, TextBlock
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import BaseNode, MetadataMode, NodeWithScore, QueryBundle
-from llama_index.core.tools import AsyncBaseTool, BaseTool, FunctionTool, ToolOutput
-from pydantic import Field
+from pydantic import BaseModel, Field
 
-from grayswan_core.untrusted.values import mark_all, mark_untrusted, strip_marks
+from grayswan_core.untrusted.values import (
+    mark_all,
+    mark_metadata,
+    mark_name,
+    mark_untrusted,
+    strip_with,
+)
 
 __all__ = [
     "UntrustedNodePostprocessor",
+    "mark_late",
     "mark_nodes",
     "mark_untrusted",
+    "shown_text",
     "strip_marks",
-    "untrusted_tool",
 ]
+
+_T = TypeVar("_T")
 
 
 class UntrustedNodePostprocessor(BaseNodePostprocessor):
@@ -56,12 +64,12 @@ def mark_nodes(nodes: Sequence[NodeWithScore], *, metadata: bool = True) -> list
     """Copies of nodes whose text is marked as untrusted.
 
     What a model is shown of a node, its text and what its template says of its metadata, becomes
-    its text, as one marked piece.
+    its text, as one marked piece. IDs and metadata are marked where they are more than a name.
 
     Args:
         nodes: The nodes; they are left as they are.
-        metadata: Whether the texts among the metadata are marked, too. The model is not shown
-            them apart from the text; turn it off where the program compares them.
+        metadata: Whether the texts among the metadata are marked, too; the model is not shown
+            them apart from the text.
     """
     return [
         NodeWithScore(node=_marked_node(each.node, metadata=metadata), score=each.score)
@@ -69,10 +77,19 @@ def mark_nodes(nodes: Sequence[NodeWithScore], *, metadata: bool = True) -> list
     ]
 
 
+def shown_text(node: BaseNode) -> str:
+    """What a model is shown of a node."""
+    return node.get_content(metadata_mode=MetadataMode.LLM)
+
+
 def _marked_node(node: BaseNode, *, metadata: bool) -> BaseNode:
-    text = node.get_content(metadata_mode=MetadataMode.LLM)
-    about = {k: mark_all(v) for k, v in node.metadata.items()} if metadata else dict(node.metadata)
-    update: dict[str, Any] = {"metadata": about, "excluded_llm_metadata_keys": list(about)}
+    text = shown_text(node)
+    about = mark_metadata(node.metadata) if metadata else dict(node.metadata)
+    update: dict[str, Any] = {
+        "id_": mark_name(node.node_id),
+        "metadata": about,
+        "excluded_llm_metadata_keys": list(about),
+    }
     if hasattr(node, "text_template"):
         update["text_template"] = "{content}"
     marked = node.model_copy(update=update)
@@ -81,77 +98,61 @@ def _marked_node(node: BaseNode, *, metadata: bool) -> BaseNode:
     return marked
 
 
-def untrusted_tool(tool: BaseTool | Callable[..., Any]) -> BaseTool:
-    """A tool whose outputs are marked as untrusted.
+def mark_late(value: Any) -> Any:
+    """What a template is filled with, with every text in it marked.
 
-    The tool keeps its class, its name and its schema. Of an output the text is marked, and not
-    `raw_output`, which no model is shown. Where the tool fails, the error's text may be as
-    untrusted as a result: so an output is given that says so (`is_error`, `exception`), as agents
-    themselves make one of an error.
-
-    Args:
-        tool: A tool, which is left as it is, or a function to make one of.
+    The prompt is on its way to the model, and nothing cuts it any more: so the marks have no
+    ticks, and cost the same for a text of any length. Messages and nodes stay what they are.
     """
-    plain_tool = tool if isinstance(tool, BaseTool) else FunctionTool.from_defaults(tool)
-    if isinstance(plain_tool, _MarksOutput):
-        return plain_tool
-    marking = copy(plain_tool)
-    kind = _MarksAsyncOutput if isinstance(plain_tool, AsyncBaseTool) else _MarksOutput
-    marking.__class__ = _marking_class(kind, type(plain_tool))
-    return marking
+    if isinstance(value, ChatMessage):
+        return value.model_copy(update={"blocks": [_marked_block(each) for each in value.blocks]})
+    if isinstance(value, NodeWithScore):
+        return mark_nodes([value])[0]
+    if isinstance(value, BaseNode):
+        return _marked_node(value, metadata=True)
+    if type(value) in (list, tuple):
+        return type(value)(map(mark_late, value))
+    return mark_all(value, ticks=False)
 
 
-class _MarksOutput(BaseTool):
-    """What `untrusted_tool` puts before a tool's own class."""
-
-    def __call__(self, *args: Any, **kwargs: Any) -> ToolOutput:
-        try:
-            return _marked_output(super().__call__(*args, **kwargs))  # type: ignore[safe-super]
-        except Exception as error:  # noqa: BLE001 - handed on in the output
-            return _failure(self, error, kwargs)
+def _marked_block(block: ContentBlock) -> ContentBlock:
+    if isinstance(block, TextBlock):
+        return TextBlock(text=mark_untrusted(block.text, ticks=False))
+    return block
 
 
-class _MarksAsyncOutput(_MarksOutput, AsyncBaseTool):
-    def call(self, *args: Any, **kwargs: Any) -> ToolOutput:
-        try:
-            return _marked_output(super().call(*args, **kwargs))  # type: ignore[safe-super]
-        except Exception as error:  # noqa: BLE001 - handed on in the output
-            return _failure(self, error, kwargs)
+def strip_marks(value: _T) -> _T:
+    """A copy without any mark, for people to see: sources, tool outputs, histories.
 
-    async def acall(self, *args: Any, **kwargs: Any) -> ToolOutput:
-        try:
-            return _marked_output(await super().acall(*args, **kwargs))  # type: ignore[safe-super]
-        except Exception as error:  # noqa: BLE001 - handed on in the output
-            return _failure(self, error, kwargs)
+    Takes texts, nodes and documents, messages, responses of models, engines and agents, outputs
+    of tools, and lists and dicts of these. `raw` and `raw_output` stay as they are, since marking
+    leaves them alone.
 
-
-@cache
-def _marking_class(kind: type[BaseTool], tool_class: type[BaseTool]) -> type[BaseTool]:
-    name = f"Untrusted{tool_class.__name__}"
-    return type(name, (kind, tool_class), {"__module__": __name__})
+    Raises:
+        TypeError: it is, or holds, an object of another type. So is a stream: strip what was
+            read from it.
+    """
+    return cast("_T", strip_with(_stripped, value))
 
 
-def _marked_output(output: ToolOutput) -> ToolOutput:
-    blocks = [
-        TextBlock(text=mark_untrusted(block.text)) if isinstance(block, TextBlock) else block
-        for block in output.blocks
-    ]
-    return output.model_copy(update={"blocks": blocks})
+_UNMARKED_FIELDS = frozenset({"raw", "raw_output"})
+_UNMARKED_TYPES = (bytes, Path)
 
 
-# Errors by which workflows steer themselves, as when a tool waits for a human's answer.
-_WORKFLOWS = ("workflows", "llama_index.core.workflow")
-
-
-def _failure(tool: BaseTool, error: Exception, given: dict[str, Any]) -> ToolOutput:
-    if type(error).__module__.startswith(_WORKFLOWS):
-        raise error
-    said = mark_untrusted(str(error) or type(error).__name__)
-    return ToolOutput(
-        content=said,
-        tool_name=tool.metadata.get_name(),
-        raw_input=given,
-        raw_output=said,
-        is_error=True,
-        exception=error,
-    )
+def _stripped(value: Any) -> Any:
+    if isinstance(value, _UNMARKED_TYPES):
+        return value
+    is_dataclass = dataclasses.is_dataclass(value) and not isinstance(value, type)
+    if not (is_dataclass or isinstance(value, BaseModel)):
+        raise TypeError(
+            f"strip_marks() does not know where a {type(value).__name__} holds text. Pass a text,"
+            " a node, a message, a response, or a list or dict of these."
+        )
+    stripped = {
+        name: strip_marks(field)
+        for name, field in vars(value).items()
+        if name not in _UNMARKED_FIELDS or isinstance(field, str)
+    }
+    if isinstance(value, BaseModel):
+        return value.model_copy(update=stripped)
+    return dataclasses.replace(value, **stripped)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
         secure,
         strip_marks,
         untrusted_tool,
+        untrusted_tools,
     )
 else:
     from llama_index_grayswan import __getattr__  # noqa: F401 - it imports the others when asked
@@ -25,6 +26,7 @@ __all__ = [
     "secure",
     "strip_marks",
     "untrusted_tool",
+    "untrusted_tools",
 ]
 
 

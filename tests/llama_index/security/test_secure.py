@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from llama_index.core import PromptTemplate, SummaryIndex
+from llama_index.core import MockEmbedding, PromptTemplate, SummaryIndex, VectorStoreIndex
 from llama_index.core.agent.workflow import AgentWorkflow, FunctionAgent
 from llama_index.core.evaluation import RelevancyEvaluator
 from llama_index.core.llms import ChatMessage
@@ -21,7 +21,7 @@ from llama_index.core.query_engine import (
 from llama_index.core.response_synthesizers import get_response_synthesizer
 from llama_index.core.schema import TextNode
 from llama_index.core.selectors import LLMSingleSelector
-from llama_index.core.tools import QueryEngineTool
+from llama_index.core.tools import FunctionTool, QueryEngineTool
 from pydantic import BaseModel
 
 from grayswan_core import ConfigurationError
@@ -183,12 +183,14 @@ class Own(CustomQueryEngine):
 
 
 def test_what_it_does_not_know_is_refused_and_said(index, llm):
+    for target in (Own(), index, llm, "an engine", None):
+        with pytest.raises(ConfigurationError, match="does not know how a"):
+            secure(target)
     engine = RetrySourceQueryEngine(
         index.as_query_engine(llm=llm), RelevancyEvaluator(llm=llm), llm
     )
-    for target in (engine, Own(), index, llm, "an engine", None):
-        with pytest.raises(ConfigurationError, match="does not know how a"):
-            secure(target)
+    with pytest.raises(ConfigurationError, match=r"cannot secure .* Use a RetryQueryEngine"):
+        secure(engine)
 
 
 def test_a_part_that_it_does_not_know_is_refused(llm):
@@ -204,14 +206,12 @@ def test_images_are_refused(llm):
         secure(synthesizer)
 
 
-def test_tools_that_an_agent_retrieves_are_refused(llm):
-    from llama_index.core import MockEmbedding, VectorStoreIndex  # noqa: PLC0415
-    from llama_index.core.tools import FunctionTool  # noqa: PLC0415
-
+async def test_tools_that_an_agent_retrieves_are_marked(llm):
     found = ObjectIndex.from_objects(
         [FunctionTool.from_defaults(read)],
         index_cls=VectorStoreIndex,
         embed_model=MockEmbedding(embed_dim=2),
     )
-    with pytest.raises(ConfigurationError, match="that an agent retrieves"):
-        secure(FunctionAgent(tool_retriever=found.as_retriever(), llm=llm))
+    agent = secure(FunctionAgent(tool_retriever=found.as_retriever(), llm=llm))
+    (tool,) = await agent.get_tools("Read.")
+    assert has_marks((await tool.acall(page="x")).content)

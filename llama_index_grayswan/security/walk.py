@@ -1,0 +1,227 @@
+"""The walk over a part and all that is in it, each looked up in the table.
+
+LlamaIndex has no public way to a part's parts: `get_prompts` names templates, and of some
+classes not all. So the walk reads the attributes of objects, private ones too; it knows from
+the table whose attributes they are.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+from llama_index.core.base.llms.base import BaseLLM
+from llama_index.core.chat_engine.types import BaseChatEngine
+from llama_index.core.llms import MockLLM
+from llama_index.core.llms.structured_llm import StructuredLLM
+from llama_index.core.objects import ObjectRetriever
+from llama_index.core.objects.base_node_mapping import BaseObjectNodeMapping
+from llama_index.core.postprocessor.types import BaseNodePostprocessor
+from llama_index.core.prompts import BasePromptTemplate
+from llama_index.core.prompts.mixin import PromptMixin
+from llama_index.core.schema import IndexNode
+from llama_index.core.tools import BaseTool, FunctionTool
+from llama_index.core.tools.tool_spec.base import BaseToolSpec
+from llama_index.core.workflow import Workflow
+
+from grayswan_core import ConfigurationError
+from llama_index_grayswan.llm import GraySwan
+from llama_index_grayswan.security.guard import guard
+from llama_index_grayswan.security.parts import METHODS
+from llama_index_grayswan.security.prompts import marking
+from llama_index_grayswan.security.table import CUSTOM, ROWS, Refused, Row, Secured
+from llama_index_grayswan.subclassing import own_class
+from llama_index_grayswan.tool_marking import untrusted_tool
+
+__all__ = ["KINDS", "Walk", "full_name", "row_of"]
+
+KINDS = (
+    PromptMixin,  # engines, retrievers, synthesizers, evaluators, selectors, transforms
+    BaseChatEngine,
+    BaseNodePostprocessor,
+    BaseObjectNodeMapping,
+    BaseTool,
+    BaseToolSpec,
+    ObjectRetriever,
+    Workflow,
+)
+"""The classes whose subclasses are parts: what may show text to a model."""
+
+_MARKS_COME_OFF: tuple[type[BaseLLM], ...] = (GraySwan, MockLLM)
+
+
+def full_name(of: type) -> str:
+    """The name a class has in the table."""
+    return f"{of.__module__}.{of.__qualname__}"
+
+
+def row_of(own: type, vouched: Collection[type]) -> Row | None:
+    """What is known of a class; of one that changes nothing, what is known of its base."""
+    for base in own.__mro__:
+        row = ROWS.get(full_name(base))
+        if row is not None:
+            return row
+        if base not in vouched and _changes(base):
+            return None
+    return CUSTOM if own in vouched else None
+
+
+# What a subclass may have of its own: none of it is in the way of a text.
+_HARMLESS = frozenset({"__init__", "__repr__", "__str__", "class_name"})
+
+
+def _changes(own: type) -> bool:
+    return any(
+        (callable(value) or isinstance(value, (property, classmethod, staticmethod)))
+        and name not in _HARMLESS
+        and not isinstance(value, type)
+        and not str(getattr(value, "__module__", "")).startswith("pydantic")
+        for name, value in vars(own).items()
+    )
+
+
+class Walk:
+    """Secures parts, and what they hold.
+
+    Args:
+        vouched: Classes that the table does not know, and that the user vouches for.
+        secure_again: Secures a part as this walk does; guards keep it.
+    """
+
+    def __init__(self, vouched: Collection[type], secure_again: Callable[[Any], Any]) -> None:
+        self._vouched = vouched
+        self._secure_again = secure_again
+        self._seen: dict[int, tuple[Any, Any]] = {}  # with what has the ID, that it keeps it
+        self._path: list[str] = []
+
+    def part(self, part: Any) -> Any:
+        """The part, secured; a tool is replaced, any other part changed.
+
+        Raises:
+            ConfigurationError: it, or something in it, is of a kind that cannot be secured.
+        """
+        if id(part) in self._seen:
+            return self._seen[id(part)][1]
+        own = own_class(part)
+        with self._at(own.__name__):
+            row = self._row(part, own)
+            secured = untrusted_tool(part) if isinstance(part, BaseTool) else part
+            self._seen[id(part)] = self._seen[id(secured)] = (part, secured)
+            guard(secured, self._secure_again, METHODS.get(full_name(own)))
+            if hasattr(secured, "prepare_parts"):
+                secured.prepare_parts()
+            if isinstance(secured, FunctionTool):
+                self._function(secured.real_fn)
+            for name, value in list(_attributes(secured)):
+                with self._at(name):
+                    replaced = self._attribute(value, row)
+                if replaced is not value:
+                    setattr(secured, name, replaced)
+        return secured
+
+    def _row(self, part: Any, own: type) -> Row:
+        row = row_of(own, self._vouched)
+        if row is None:
+            raise self._error(
+                f"secure() does not know how a {own.__name__} uses what it retrieves. Use a part"
+                " of LlamaIndex's own, unchanged. Or mark by hand what it shows a model"
+                " (UntrustedNodePostprocessor, mark_untrusted, untrusted_tool), or have it marked"
+                f" by its templates, and say so: secure(..., vouched=[{own.__name__}])"
+            )
+        if isinstance(row, Refused):
+            raise self._error(f"secure() cannot secure a {own.__name__}. {row.advice}")
+        if getattr(part, "_multimodal", False):
+            raise self._error(
+                f"This {own.__name__} shows the model images, and Cygnet reads text only."
+            )
+        replaced = [
+            name for name, value in vars(part).items() if callable(value) and _is_method(own, name)
+        ]
+        if replaced and own not in self._vouched:
+            raise self._error(
+                f"secure() does not know what this {own.__name__} does: its method {replaced[0]!r}"
+                " was replaced."
+            )
+        return row
+
+    def _attribute(self, value: Any, row: Row) -> Any:
+        if isinstance(value, BasePromptTemplate):
+            return marking(value, row.trusted) if isinstance(row, Secured) else value
+        return self._value(value)
+
+    def _value(self, value: Any) -> Any:
+        if isinstance(value, KINDS):
+            return self.part(value)
+        if isinstance(value, BaseLLM):
+            self._check_llm(value)
+        elif isinstance(value, IndexNode):
+            self._value(value.obj)
+        elif isinstance(value, (list, dict)):
+            self._contents(value)
+        elif isinstance(value, tuple):
+            replaced = [self._value(item) for item in value]
+            if any(new is not old for new, old in zip(replaced, value, strict=True)):
+                return tuple(replaced)
+        return value
+
+    def _contents(self, values: list[Any] | dict[Any, Any]) -> None:
+        items = list(values.items() if isinstance(values, dict) else enumerate(values))
+        for key, item in items:
+            replaced = self._value(item)
+            if replaced is not item:
+                values[key] = replaced
+
+    def _function(self, function: Any) -> None:
+        """The parts that a tool's function can reach by name."""
+        while isinstance(function, partial):
+            self._value([*function.args, *function.keywords.values()])
+            function = function.func
+        owner = getattr(function, "__self__", None)
+        if isinstance(owner, KINDS) and row_of(own_class(owner), self._vouched) is not None:
+            self.part(owner)
+        elif owner is not None and hasattr(owner, "__dict__"):
+            self._reached(vars(owner))
+        try:
+            names = inspect.getclosurevars(inspect.unwrap(function))
+        except TypeError:  # no function written in Python
+            return
+        self._reached(names.nonlocals)
+        self._reached(names.globals)
+
+    def _reached(self, values: Any) -> None:
+        # What else a function uses, another vendor's model too, is the user's own code.
+        for name, value in values.items():
+            if isinstance(value, KINDS):
+                with self._at(name):
+                    self.part(value)
+
+    def _check_llm(self, llm: BaseLLM) -> None:
+        while isinstance(llm, StructuredLLM):
+            llm = llm.llm
+        if not isinstance(llm, _MARKS_COME_OFF):
+            raise self._error(
+                f"A {type(llm).__name__} does not take marks off, and would read untrusted text as"
+                " the user's. Use GraySwan there."
+            )
+
+    @contextmanager
+    def _at(self, name: str) -> Iterator[None]:
+        self._path.append(name)
+        yield
+        self._path.pop()
+
+    def _error(self, message: str) -> ConfigurationError:
+        place = ".".join(self._path)
+        return ConfigurationError(f"{message} (In {place}.)" if len(self._path) > 1 else message)
+
+
+def _attributes(part: Any) -> Iterator[tuple[str, Any]]:
+    yield from vars(part).items()
+    yield from (getattr(part, "__pydantic_private__", None) or {}).items()
+
+
+def _is_method(own: type, name: str) -> bool:
+    return inspect.isfunction(inspect.getattr_static(own, name, None))
