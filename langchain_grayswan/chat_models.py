@@ -38,7 +38,7 @@ from langchain_grayswan.errors import langchain_errors
 from langchain_grayswan.messages import turns_from_messages
 from langchain_grayswan.profile import profile
 from langchain_grayswan.refusals import PROVIDER
-from langchain_grayswan.responses import ChunkReader, result_from_response
+from langchain_grayswan.responses import ChunkReader, combined_outputs, result_from_response
 from langchain_grayswan.structured import output_parser, with_raw
 from langchain_grayswan.tools import ToolLike, wire_tool, wire_tools
 
@@ -218,6 +218,9 @@ class ChatGraySwan(ModelSettings, BaseChatModel):
         parser = output_parser(schema, name)
         return with_raw(model, parser) if include_raw else model | parser
 
+    def _combine_llm_outputs(self, llm_outputs: list[dict[str, Any] | None]) -> dict[str, Any]:
+        return combined_outputs(llm_outputs)
+
     def _generate(
         self,
         messages: list[BaseMessage],
@@ -241,7 +244,7 @@ class ChatGraySwan(ModelSettings, BaseChatModel):
             return result_from_response(response)
 
     # `stream()` calls the token callbacks itself and passes no run manager; the bridge of
-    # `stream_events(version="v3")` passes one and leaves them to us.
+    # `stream_events(version="v3")` passes one, leaves them to us, and does not add chunks up.
 
     def _stream(
         self,
@@ -250,15 +253,21 @@ class ChatGraySwan(ModelSettings, BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        reader = ChunkReader()
+        reader = ChunkReader(corrects_calls=run_manager is not None)
         with langchain_errors():
             what = self._asked(messages, stop, kwargs, stream=True)
             with closing(stream(self.client, what)) as chunks:
                 for chunk in chunks:
                     generation = reader.read(chunk)
+                    if generation is None:
+                        continue
                     if run_manager is not None:
                         run_manager.on_llm_new_token(generation.text, chunk=generation)
                     yield generation
+        last = reader.end()
+        if run_manager is not None:
+            run_manager.on_llm_new_token(last.text, chunk=last)
+        yield last
 
     async def _astream(
         self,
@@ -267,15 +276,21 @@ class ChatGraySwan(ModelSettings, BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        reader = ChunkReader()
+        reader = ChunkReader(corrects_calls=run_manager is not None)
         with langchain_errors():
             what = self._asked(messages, stop, kwargs, stream=True)
             async with aclosing(astream(self.client, what)) as chunks:
                 async for chunk in chunks:
                     generation = reader.read(chunk)
+                    if generation is None:
+                        continue
                     if run_manager is not None:
                         await run_manager.on_llm_new_token(generation.text, chunk=generation)
                     yield generation
+        last = reader.end()
+        if run_manager is not None:
+            await run_manager.on_llm_new_token(last.text, chunk=last)
+        yield last
 
     def _asked(
         self,

@@ -1,46 +1,31 @@
-"""Answers to LangChain messages, whole and in chunks. Field mapping only."""
+"""Responses to LangChain messages, whole and in chunks. Field mapping only."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
-from langchain_core.messages import AIMessage, AIMessageChunk, InvalidToolCall
-from langchain_core.messages import ToolCall as LangChainToolCall
-from langchain_core.messages.ai import UsageMetadata
-from langchain_core.messages.tool import (
-    ToolCallChunk,
-    invalid_tool_call,
-    tool_call,
-    tool_call_chunk,
-)
+from langchain_core.messages import AIMessage
+from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
+from langchain_core.messages.tool import ToolCallChunk, tool_call_chunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
-from langchain_core.utils.json import parse_partial_json
 
-from grayswan_core import ToolCallArgumentsError, Usage
-from grayswan_core.decoding.tool_calls import ToolCallAssembler, parse_arguments
+from grayswan_core import Usage
 from grayswan_core.prototype import Prototype
-from grayswan_core.wire import (
-    ChatResponse,
-    Choice,
-    Chunk,
-    Delta,
-    ResponseToolCall,
-    ToolCallDelta,
-)
-from langchain_grayswan.refusals import PROVIDER, register_refusals
+from grayswan_core.wire import ChatResponse, Choice, Chunk, ChunkChoice, ToolCallDelta
+from langchain_grayswan.chunks import ResponseChunk, read_call
+from langchain_grayswan.refusals import PROVIDER, content_of, register_refusals
 
-__all__ = ["ChunkReader", "message_from_choice", "result_from_response"]
+__all__ = ["ChunkReader", "combined_outputs", "message_from_choice", "result_from_response"]
 
 register_refusals()
 
 # What almost every chunk of a stream is: text and nothing else.
-_TEXT_MESSAGE = Prototype(AIMessageChunk(content="", id=None))
-_TEXT = Prototype(ChatGenerationChunk(message=AIMessageChunk(content="")))
+_TEXT_MESSAGE = Prototype(ResponseChunk(content="", response_metadata={}))
+_TEXT = Prototype(ChatGenerationChunk(message=ResponseChunk(content="")))
 
 
 def result_from_response(response: ChatResponse) -> ChatResult:
-    """A whole answer, each of its `n` choices a generation."""
+    """A whole response, each of its `n` choices a generation."""
     generations = [
         ChatGeneration(
             message=message_from_choice(choice, response),
@@ -54,158 +39,172 @@ def result_from_response(response: ChatResponse) -> ChatResult:
     return ChatResult(generations=generations, llm_output=output)
 
 
+def combined_outputs(outputs: list[dict[str, Any] | None]) -> dict[str, Any]:
+    """The `llm_output` of several results: their usage is added up."""
+    given = [output for output in outputs if output]
+    combined = {name: value for each in given for name, value in each.items()}
+    usages = [Usage.model_validate(each["token_usage"]) for each in given if "token_usage" in each]
+    if usages:
+        combined["token_usage"] = sum(usages[1:], usages[0]).model_dump()
+    return combined
+
+
 def message_from_choice(choice: Choice, response: ChatResponse) -> AIMessage:
     """One choice as LangChain keeps it; the first one carries the tokens of all."""
-    said = choice.message
-    calls, invalid = _parsed_calls(said.tool_calls or ())
-    metadata = {"model_provider": PROVIDER, "model_name": response.model}
-    metadata["finish_reason"] = choice.finish_reason or ""
+    message = choice.message
+    calls = [
+        read_call(call.id, call.function.name, call.function.arguments, choice.finish_reason)
+        for call in message.tool_calls or ()
+    ]
+    metadata = {
+        "model_provider": PROVIDER,
+        "model_name": response.model,
+        "finish_reason": choice.finish_reason or "",
+        **_given(
+            id=response.id,
+            system_fingerprint=response.system_fingerprint,
+            request_id=response.request_id,
+            logprobs=choice.logprobs,
+        ),
+    }
+    content, additional = content_of(message.content, message.refusal, choice.finish_reason)
     return AIMessage(
-        content=said.content or said.refusal or "",
-        additional_kwargs={"refusal": said.refusal} if said.refusal else {},
-        tool_calls=calls,
-        invalid_tool_calls=invalid,
-        id=response.id or None,
-        response_metadata={
-            **metadata,
-            **({"system_fingerprint": f} if (f := response.system_fingerprint) else {}),
-            **({"logprobs": choice.logprobs} if choice.logprobs else {}),
-        },
+        content=content,
+        additional_kwargs=additional,
+        tool_calls=[call for call in calls if call["type"] == "tool_call"],
+        invalid_tool_calls=[call for call in calls if call["type"] == "invalid_tool_call"],
+        response_metadata=metadata,
         usage_metadata=_usage(response.usage) if choice is response.choices[0] else None,
     )
 
 
-def _parsed_calls(
-    calls: Sequence[ResponseToolCall],
-) -> tuple[list[LangChainToolCall], list[InvalidToolCall]]:
-    parsed: list[LangChainToolCall] = []
-    invalid: list[InvalidToolCall] = []
-    for call in calls:
-        name, text = call.function.name, call.function.arguments
-        try:
-            parsed.append(tool_call(name=name, args=parse_arguments(text), id=call.id))
-        except ValueError as error:
-            invalid.append(invalid_tool_call(name=name, args=text, id=call.id, error=str(error)))
-    return parsed, invalid
+def _given(**values: Any) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value}
 
 
 def _usage(usage: Usage | None) -> UsageMetadata | None:
     if usage is None:
         return None
-    return UsageMetadata(
+    metadata = UsageMetadata(
         input_tokens=usage.prompt_tokens,
         output_tokens=usage.completion_tokens,
         total_tokens=usage.total_tokens,
     )
+    if read := _details(usage, "prompt_tokens_details", cached="cache_read", audio="audio"):
+        metadata["input_token_details"] = cast("InputTokenDetails", read)
+    if written := _details(
+        usage, "completion_tokens_details", reasoning="reasoning", audio="audio"
+    ):
+        metadata["output_token_details"] = cast("OutputTokenDetails", written)
+    return metadata
+
+
+def _details(usage: Usage, name: str, **names: str) -> dict[str, int]:
+    """Token details, which OpenAI's usage has in a dict: `cached_tokens` and the like."""
+    details = getattr(usage, name, None)
+    counts = details if isinstance(details, dict) else {}
+    found = {ours: counts.get(f"{theirs}_tokens") for theirs, ours in names.items()}
+    return {ours: count for ours, count in found.items() if isinstance(count, int)}
 
 
 class ChunkReader:
-    """Turns the chunks of one stream into LangChain's, one for one.
+    """Turns the chunks of one stream into LangChain's.
 
-    LangChain adds chunks up: texts are joined and counts are summed. So what is said about the
-    whole answer goes on one chunk only, and usage that comes again counts what is new in it.
+    LangChain adds chunks up: texts are joined and counts are summed. So what is said of the whole
+    response (its model, finish reason, usage, ids, refusal) is on the last chunk alone, which
+    `end` makes when the stream is over.
+
+    Args:
+        corrects_calls: Whether the last chunk's `content_blocks` repeat the calls that are not
+            what their deltas look like. LangChain's protocol events need it: they do not add
+            chunks up, but put a block that comes last in the place of its deltas.
     """
 
-    def __init__(self) -> None:
-        self._id: str | None = None
-        self._named = False
-        self._fingerprinted = False
-        self._said = False
-        self._finished = False
-        self._calls: ToolCallAssembler | None = None
-        self._counted = Usage()
+    def __init__(self, *, corrects_calls: bool = False) -> None:
+        self._about: dict[str, Any] = {}
+        self._finish_reason: str | None = None
+        self._texts: list[str] = []
+        self._refusals: list[str] = []
+        self._calls: list[ResponseChunk] | None = [] if corrects_calls else None
+        self._usage: Usage | None = None
 
-    def read(self, chunk: Chunk) -> ChatGenerationChunk:
-        """One chunk as LangChain keeps it.
-
-        Raises:
-            ToolCallArgumentsError: a call's arguments are broken in a way that LangChain would
-                mend, and so make a call of that the model did not ask for.
-        """
-        fields: dict[str, Any] = {}
+    def read(self, chunk: Chunk) -> ChatGenerationChunk | None:
+        """One chunk as LangChain keeps it; None when there is nothing to hand out yet."""
         content = ""
-        fingerprint = chunk.get("system_fingerprint")
-        if not self._named or (fingerprint and not self._fingerprinted):
-            fields["response_metadata"] = self._head(chunk.get("model"), fingerprint)
+        calls: list[ToolCallChunk] = []
         for choice in chunk.get("choices", ()):
             delta = choice.get("delta") or {}
             if text := delta.get("content"):
                 content += text
-                self._said = True
-            if choice.get("finish_reason") or delta.get("tool_calls") or delta.get("refusal"):
-                content += self._rest(delta, choice.get("finish_reason"), fields)
+            if deltas := delta.get("tool_calls"):
+                calls += map(_call_chunk, deltas)
+            if delta.get("refusal") or choice.get("finish_reason"):
+                self._note_end(choice)
         if usage := chunk.get("usage"):
-            fields["usage_metadata"] = self._new_usage(Usage.model_validate(usage))
-        self._id = chunk.get("id") or self._id
-        if fields:
-            message = AIMessageChunk(content=content, id=self._id, **fields)
-            return ChatGenerationChunk(message=message)
-        message = _TEXT_MESSAGE.like(content=content, id=self._id)
+            self._usage = Usage.model_validate(usage)
+        if not content or not self._about:
+            self._note_about(chunk)
+        if calls:
+            return self._with_calls(content, calls)
+        if not content:
+            return None
+        self._texts.append(content)
+        message = _TEXT_MESSAGE.like(
+            content=content, response_metadata={"model_provider": PROVIDER}
+        )
         return _TEXT.like(message=message, text=content)
 
-    def _head(self, model: str | None, fingerprint: str | None) -> dict[str, Any]:
-        """What the answer's head says, from the first chunk that says it."""
-        metadata: dict[str, Any] = {}
-        if not self._named and model:
-            self._named = True
-            metadata = {"model_provider": PROVIDER, "model_name": model}
-        if not self._fingerprinted and fingerprint:
-            self._fingerprinted = True
-            metadata["system_fingerprint"] = fingerprint
-        return metadata
-
-    def _rest(self, delta: Delta, finish_reason: str | None, fields: dict[str, Any]) -> str:
-        """Put all of a choice but its text into the fields, and give a refusal's text back."""
-        # LangChain looks at a chunk's provider for its blocks; equal ones are not joined.
-        metadata = fields.setdefault("response_metadata", {})
-        metadata["model_provider"] = PROVIDER
-        if calls := delta.get("tool_calls"):
-            fields["tool_call_chunks"] = [self._call_chunk(each) for each in calls]
-        if finish_reason and not self._finished:
-            self._finished = True
-            self._refuse_broken_calls()
-            metadata["finish_reason"] = finish_reason
-        refusal = delta.get("refusal")
-        if not refusal:
-            return ""
-        fields["additional_kwargs"] = {"refusal": refusal}
-        return "" if self._said else refusal  # the service may say it as text as well
-
-    def _call_chunk(self, delta: ToolCallDelta) -> ToolCallChunk:
-        self._calls = self._calls or ToolCallAssembler()
-        self._calls.add(delta)
-        function = delta.get("function") or {}
-        return tool_call_chunk(
-            name=function.get("name"),
-            args=function.get("arguments"),
-            id=delta.get("id"),
-            index=delta.get("index", 0),
+    def end(self) -> ChatGenerationChunk:
+        """The last chunk, once the stream has ended well."""
+        about = {**self._about, **_given(finish_reason=self._finish_reason)}
+        text = "".join(self._texts)
+        content, additional = content_of(text, "".join(self._refusals), self._finish_reason)
+        message = ResponseChunk(
+            content="" if text else content,
+            additional_kwargs=additional,
+            response_metadata={"model_provider": PROVIDER, **about},
+            usage_metadata=_usage(self._usage),
+            chunk_position="last",
         )
+        if self._calls:
+            message.repeat_calls(self._calls)
+        return ChatGenerationChunk(message=message, generation_info=about)
 
-    def _refuse_broken_calls(self) -> None:
-        for call in self._calls.calls() if self._calls else ():
-            if _would_be_mended(call.arguments):
-                raise ToolCallArgumentsError(
-                    f"The arguments of a call of {call.name!r} are no JSON object:"
-                    f" {call.arguments!r}. No call of it may be made."
-                )
-
-    def _new_usage(self, usage: Usage) -> UsageMetadata:
-        before, self._counted = self._counted, usage
-        return UsageMetadata(
-            input_tokens=usage.prompt_tokens - before.prompt_tokens,
-            output_tokens=usage.completion_tokens - before.completion_tokens,
-            total_tokens=usage.total_tokens - before.total_tokens,
+    def _with_calls(self, content: str, calls: list[ToolCallChunk]) -> ChatGenerationChunk:
+        if content:
+            self._texts.append(content)
+        message = ResponseChunk(
+            content=content,
+            tool_call_chunks=calls,
+            response_metadata={"model_provider": PROVIDER},
         )
+        if self._calls is not None:
+            self._calls.append(message)
+        return ChatGenerationChunk(message=message)
+
+    def _note_about(self, chunk: Chunk) -> None:
+        """Note what any chunk may say of the whole response."""
+        self._about = {
+            **self._about,
+            **_given(
+                model_name=chunk.get("model"),
+                id=chunk.get("id"),
+                system_fingerprint=chunk.get("system_fingerprint"),
+                request_id=chunk.get("request_id"),
+            ),
+        }
+
+    def _note_end(self, choice: ChunkChoice) -> None:
+        self._finish_reason = self._finish_reason or choice.get("finish_reason")
+        if refusal := (choice.get("delta") or {}).get("refusal"):
+            self._refusals.append(refusal)
 
 
-def _would_be_mended(arguments: str) -> bool:
-    """Whether LangChain makes a call of arguments that are no JSON: it closes what is open."""
-    try:
-        parse_arguments(arguments)
-    except ValueError:
-        try:
-            return isinstance(parse_partial_json(arguments), dict)
-        except (ValueError, RecursionError):
-            return False
-    return False
+def _call_chunk(delta: ToolCallDelta) -> ToolCallChunk:
+    function = delta.get("function") or {}
+    return tool_call_chunk(
+        name=function.get("name"),
+        args=function.get("arguments"),
+        id=delta.get("id"),
+        index=delta.get("index", 0),
+    )

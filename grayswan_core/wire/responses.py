@@ -12,8 +12,7 @@ Source: as in `requests`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from operator import add, sub
+from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
 
 from pydantic import (
@@ -74,26 +73,20 @@ class Usage(ReceivedBody):
 
     def __add__(self, other: Usage) -> Usage:
         """The sum of the counts, the details that come with them included."""
-        return Usage.model_validate(_combined(self.model_dump(), other.model_dump(), add))
-
-    def __sub__(self, other: Usage) -> Usage:
-        """What this count says more than an earlier one of the same request."""
-        counts = _combined(self.model_dump(), other.model_dump(), sub)
-        return Usage.model_construct(None, **counts)
+        return Usage.model_validate(_sum(self.model_dump(), other.model_dump()))
 
 
-def _combined(one: dict[str, Any], other: dict[str, Any], do: Callable[[int, int], int]) -> Any:
+def _sum(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     """Two nested dicts of counts as one; what is no count is the first's."""
-    combined = {**other, **one}
-    for name, value in combined.items():
+    total = {**other, **one}
+    for name, value in total.items():
         mine, theirs = one.get(name), other.get(name)
         if isinstance(value, dict):
             mine, theirs = (each if isinstance(each, dict) else {} for each in (mine, theirs))
-            combined[name] = _combined(mine, theirs, do)
+            total[name] = _sum(mine, theirs)
         elif isinstance(value, int):
-            mine, theirs = (each if isinstance(each, int) else 0 for each in (mine, theirs))
-            combined[name] = do(mine, theirs)
-    return combined
+            total[name] = sum(each for each in (mine, theirs) if isinstance(each, int))
+    return total
 
 
 class ResponseFunctionCall(ReceivedBody):

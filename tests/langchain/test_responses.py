@@ -7,11 +7,16 @@ from langchain_core.load import dumps
 from langchain_core.messages import AIMessageChunk
 from langchain_core.outputs import ChatGenerationChunk
 
-from grayswan_core import ToolCallArgumentsError
 from grayswan_core.prototype import Prototype
 from grayswan_core.wire import ChatResponse, Chunk, ResponseMessage
 from langchain_grayswan import responses
-from langchain_grayswan.responses import ChunkReader, message_from_choice, result_from_response
+from langchain_grayswan.chunks import ResponseChunk
+from langchain_grayswan.responses import (
+    ChunkReader,
+    combined_outputs,
+    message_from_choice,
+    result_from_response,
+)
 
 HEAD = {"id": "chat-1", "model": "cygnet", "system_fingerprint": "fp-1"}
 USAGE = {"prompt_tokens": 5, "completion_tokens": 3, "total_tokens": 8}
@@ -44,7 +49,8 @@ def call_delta(index, arguments="", **head):
 
 def read(*chunks):
     reader = ChunkReader()
-    return [reader.read(each).message for each in chunks]
+    made = [reader.read(each) for each in chunks]
+    return [each.message for each in (*made, reader.end()) if each is not None]
 
 
 def whole(*chunks):
@@ -57,11 +63,12 @@ class TestWholeAnswers:
         answer = message({"content": "Hello"})
 
         assert answer.content == "Hello"
-        assert answer.id == "chat-1"
+        assert answer.id is None
         assert answer.response_metadata == {
             "model_provider": "grayswan",
             "model_name": "cygnet",
             "finish_reason": "stop",
+            "id": "chat-1",
             "system_fingerprint": "fp-1",
         }
         assert answer.usage_metadata == {"input_tokens": 5, "output_tokens": 3, "total_tokens": 8}
@@ -96,10 +103,17 @@ class TestWholeAnswers:
         answer.id, answer.system_fingerprint = "", None
         found = message_from_choice(answer.choices[0], answer)
 
-        assert found.id is None
+        assert "id" not in found.response_metadata
         assert found.usage_metadata is None
         assert "system_fingerprint" not in found.response_metadata
         assert result_from_response(answer).llm_output == {"model_name": "cygnet"}
+
+    def test_usage_of_several_results_is_added_up(self):
+        outputs = [{"model_name": "cygnet", "token_usage": USAGE}, None, {"token_usage": USAGE}]
+
+        total = {"prompt_tokens": 10, "completion_tokens": 6, "total_tokens": 16}
+        assert combined_outputs(outputs) == {"model_name": "cygnet", "token_usage": total}
+        assert combined_outputs([None, {}]) == {}
 
     def test_log_probabilities_are_kept(self):
         answer = response({"content": "A"})
@@ -117,7 +131,7 @@ class TestWholeAnswers:
 
 
 class TestChunks:
-    def test_one_for_one(self):
+    def test_what_says_nothing_is_not_handed_out(self):
         chunks = read(
             chunk(role="assistant", content=""),
             chunk(content="Hel"),
@@ -125,24 +139,25 @@ class TestChunks:
             chunk("stop"),
         )
 
-        assert [c.content for c in chunks] == ["", "Hel", "lo", ""]
-        assert {c.id for c in chunks} == {"chat-1"}
+        assert [c.content for c in chunks] == ["Hel", "lo", ""]
+        assert [c.chunk_position for c in chunks] == [None, None, "last"]
 
-    @pytest.mark.parametrize("text", ["", "A", "日本"])
+    @pytest.mark.parametrize("text", ["A", "日本"])
     def test_a_chunk_of_text_is_what_langchain_makes_of_it(self, text):
         reader = ChunkReader()
         reader.read(chunk(content="first"))
         made = reader.read(chunk(content=text))
 
-        message = AIMessageChunk(content=text, id="chat-1")
+        fields = {"content": text, "response_metadata": {"model_provider": "grayswan"}}
+        message, known = ResponseChunk(**fields), AIMessageChunk(**fields)
         expected = ChatGenerationChunk(message=message)
         assert made == expected
-        assert repr(made) == repr(expected)
+        assert repr(made) == repr(ChatGenerationChunk(message=known))
         assert made.text == text
-        assert made.model_dump() == expected.model_dump()
+        assert made.model_dump() == ChatGenerationChunk(message=known).model_dump()
         assert made.model_fields_set == expected.model_fields_set
         assert made.message.model_fields_set == message.model_fields_set
-        assert dumps(made) == dumps(expected)
+        assert dumps(made) == dumps(ChatGenerationChunk(message=known))
         assert pickle.loads(pickle.dumps(made)) == expected
         assert made + made == expected + expected
 
@@ -152,29 +167,36 @@ class TestChunks:
         one.message.response_metadata["mine"] = one.message.additional_kwargs["mine"] = True
         one.message.tool_calls.append("mine")
         one.message.name = "mine"
-        assert other == ChatGenerationChunk(message=AIMessageChunk(content="C", id="chat-1"))
+        fields = {"content": "C", "response_metadata": {"model_provider": "grayswan"}}
+        assert other == ChatGenerationChunk(message=ResponseChunk(**fields))
         assert "name" not in other.message.model_fields_set
 
-    def test_what_is_said_of_the_whole_answer_is_said_once(self):
-        said = [
-            c.response_metadata for c in read(chunk(content="A"), chunk(content="B"), chunk("stop"))
-        ]
+    def test_what_is_said_of_the_whole_response_is_on_the_last_chunk(self):
+        first, second, last = read(chunk(content="A"), chunk(content="B"), chunk("stop"))
 
-        assert said == [
-            {
-                "model_provider": "grayswan",
-                "model_name": "cygnet",
-                "system_fingerprint": "fp-1",
-            },
-            {},
-            {"model_provider": "grayswan", "finish_reason": "stop"},
-        ]
-        merged = whole(chunk(content="A"), chunk("stop"), chunk("stop"))
-        assert merged.response_metadata == {
+        assert first.response_metadata == second.response_metadata == {"model_provider": "grayswan"}
+        assert last.response_metadata == {
             "model_provider": "grayswan",
             "model_name": "cygnet",
-            "system_fingerprint": "fp-1",
             "finish_reason": "stop",
+            "id": "chat-1",
+            "system_fingerprint": "fp-1",
+        }
+        merged = whole(chunk(content="A"), chunk("stop"), chunk("stop"))
+        assert merged.response_metadata == last.response_metadata
+
+    def test_the_last_chunk_says_it_in_its_generation_info_too(self):
+        """langchain-anthropic's and -groq's suites look there."""
+        reader = ChunkReader()
+        reader.read(Chunk({**chunk(content="A"), "request_id": "req-1"}))
+        reader.read(chunk("stop"))
+
+        assert reader.end().generation_info == {
+            "model_name": "cygnet",
+            "finish_reason": "stop",
+            "id": "chat-1",
+            "system_fingerprint": "fp-1",
+            "request_id": "req-1",
         }
 
     def test_a_head_that_comes_late_is_not_lost(self):
@@ -182,7 +204,8 @@ class TestChunks:
 
         merged = whole(early, chunk("stop", content="B"))
 
-        assert merged.id == "chat-1"
+        assert merged.content == "AB"
+        assert merged.response_metadata["id"] == "chat-1"
         assert merged.response_metadata["model_name"] == "cygnet"
         assert merged.response_metadata["system_fingerprint"] == "fp-1"
 
@@ -204,6 +227,19 @@ class TestChunks:
         merged = whole(*chunks)
 
         assert merged.usage_metadata == {"input_tokens": 5, "output_tokens": 3, "total_tokens": 8}
+
+    def test_token_details_are_kept(self):
+        """langchain #38100: cached tokens are lost in streams."""
+        details = {
+            "prompt_tokens_details": {"cached_tokens": 4, "audio_tokens": None},
+            "completion_tokens_details": {"reasoning_tokens": 2, "audio_tokens": 1},
+        }
+        streamed = whole(chunk(content="A"), chunk("stop", usage={**USAGE, **details}))
+        plain = message({"content": "A"}, usage={**USAGE, **details})
+
+        assert streamed.usage_metadata == plain.usage_metadata
+        assert plain.usage_metadata["input_token_details"] == {"cache_read": 4}
+        assert plain.usage_metadata["output_token_details"] == {"reasoning": 2, "audio": 1}
 
     def test_a_chunk_without_a_choice_is_read(self):
         (only,) = read(Chunk({**HEAD, "choices": []}))
@@ -236,19 +272,36 @@ class TestChunks:
         assert merged.content == "Wait."
         assert [c["name"] for c in merged.tool_calls] == ["now"]
 
-    def test_arguments_that_are_no_json_are_invalid(self):
-        calls = [call_delta(0, '{"a": oops}', id="1", name="add")]
+    @pytest.mark.parametrize(
+        "arguments",
+        ['{"amount": 100', '{"to": "An', "{", '{"a": 1} {', '{"a": oops}', "[1]", "nonsense"],
+    )
+    def test_arguments_that_are_no_json_are_invalid(self, arguments):
+        calls = [call_delta(0, arguments, id="1", name="pay")]
         merged = whole(chunk(tool_calls=calls), chunk("tool_calls"))
 
         assert merged.tool_calls == []
-        assert [c["args"] for c in merged.invalid_tool_calls] == ['{"a": oops}']
+        assert [(c["args"], c["id"]) for c in merged.invalid_tool_calls] == [(arguments, "1")]
+        assert merged.invalid_tool_calls[0]["error"]
 
-    @pytest.mark.parametrize("arguments", ['{"amount": 100', '{"to": "An', "{", '{"a": 1} {'])
-    def test_arguments_that_langchain_would_mend_are_an_error(self, arguments):
+    @pytest.mark.parametrize("arguments", ["null", "", " ", "{}", None])
+    def test_no_arguments_are_none(self, arguments):
+        calls = [call_delta(0, arguments, id="1", name="now")]
+        merged = whole(chunk(tool_calls=calls), chunk("tool_calls"))
+
+        assert [c["args"] for c in merged.tool_calls] == [{}]
+        assert merged.invalid_tool_calls == []
+
+    @pytest.mark.parametrize("finish_reason", ["content_filter", "violation"])
+    @pytest.mark.parametrize("arguments", ["{}", '{"to": "An'])
+    def test_calls_of_a_refused_response_are_invalid(self, finish_reason, arguments):
         calls = [call_delta(0, arguments, id="1", name="pay")]
+        streamed = whole(chunk(tool_calls=calls), chunk(finish_reason))
+        plain = message({"tool_calls": calls}, finish_reason=finish_reason)
 
-        with pytest.raises(ToolCallArgumentsError, match="'pay'"):
-            read(chunk(tool_calls=calls), chunk("tool_calls"))
+        assert streamed.tool_calls == plain.tool_calls == []
+        assert streamed.invalid_tool_calls == plain.invalid_tool_calls
+        assert finish_reason in plain.invalid_tool_calls[0]["error"]
 
     def test_line_breaks_in_strings_are_meant(self):
         arguments = '{"text": "one\ntwo"}'
@@ -262,11 +315,21 @@ class TestChunks:
         assert plain.tool_calls[0]["args"] == {"text": "one\ntwo"}
 
     def test_a_refusal_that_is_said_as_text_too_is_read_once(self):
-        merged = whole(chunk(content="No."), chunk(refusal="No."), chunk("violation"))
+        said_after = whole(chunk(content="No."), chunk(refusal="No."), chunk("violation"))
+        said_before = whole(chunk(refusal="No."), chunk(content="No."), chunk("violation"))
         alone = whole(chunk(refusal="No"), chunk(refusal="."), chunk("violation"))
 
-        assert merged.content == alone.content == "No."
-        assert merged.additional_kwargs == alone.additional_kwargs == {"refusal": "No."}
+        assert said_after.content == said_before.content == alone.content == "No."
+        assert said_after.content_blocks == said_before.content_blocks == alone.content_blocks
+        assert alone.content_blocks == [{"type": "refusal", "refusal": "No."}]
+
+    def test_a_text_that_was_cut_and_the_refusal_are_two_blocks(self):
+        cut = whole(chunk(content="First, you"), chunk(refusal="No."), chunk("violation"))
+        plain = message({"content": "First, you", "refusal": "No."}, finish_reason="violation")
+
+        assert cut.content == plain.content == "First, you"
+        assert [b["type"] for b in cut.content_blocks] == ["text", "refusal"]
+        assert cut.content_blocks == plain.content_blocks
 
 
 def test_copied_objects_are_those_that_the_constructors_make():
