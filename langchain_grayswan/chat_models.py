@@ -37,9 +37,10 @@ from grayswan_core.request.tool_choice import resolve_tool_choice
 from langchain_grayswan.errors import langchain_errors
 from langchain_grayswan.messages import turns_from_messages
 from langchain_grayswan.profile import profile
+from langchain_grayswan.raw_output import RawOutput
 from langchain_grayswan.refusals import PROVIDER
 from langchain_grayswan.responses import ChunkReader, combined_outputs, result_from_response
-from langchain_grayswan.structured import output_parser, with_raw
+from langchain_grayswan.structured import output_parser
 from langchain_grayswan.tools import ToolLike, wire_tool, wire_tools
 
 __all__ = ["ChatGraySwan"]
@@ -216,7 +217,7 @@ class ChatGraySwan(ModelSettings, BaseChatModel):
         shown = {"kwargs": {"method": "function_calling"}, "schema": schema}  # in traces
         model = self.bind_tools([schema], tool_choice=name, ls_structured_output_format=shown)
         parser = output_parser(schema, name)
-        return with_raw(model, parser) if include_raw else model | parser
+        return RawOutput(model=model, parser=parser) if include_raw else model | parser
 
     def _combine_llm_outputs(self, llm_outputs: list[dict[str, Any] | None]) -> dict[str, Any]:
         return combined_outputs(llm_outputs)

@@ -6,7 +6,7 @@ Which Cygnet role a turn gets is not decided here but in `grayswan_core.request.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from langchain_core.messages import (
@@ -20,6 +20,9 @@ from langchain_core.messages import (
 
 from grayswan_core import ToolCall, Turn, UnsupportedContentError
 from grayswan_core.decoding.tool_calls import past_call
+from grayswan_core.request.roles import role_of
+from grayswan_core.wire import Role
+from langchain_grayswan.blocks import CALLS, Block, joined_text
 
 if TYPE_CHECKING:
     from pydantic._internal._model_construction import ModelMetaclass as _MessageType
@@ -62,27 +65,30 @@ class DataMessage(ChatMessage, metaclass=_DataRole):
 
 
 def turns_from_messages(messages: Sequence[BaseMessage]) -> list[Turn]:
-    """What the messages say, in the core's terms.
+    """The messages in the core's terms.
 
     Raises:
         UnsupportedContentError: a message, or a block in one, cannot be sent to Cygnet.
+        InvalidRequestError: the arguments of a past call cannot be sent as JSON.
     """
-    return [turn for message in messages for turn in _turns(message)]
+    answered = {call_id for message in messages for call_id in _results_in(message)}
+    return [turn for message in messages for turn in _turns(message, answered)]
 
 
-def _turns(message: BaseMessage) -> Iterator[Turn]:
+def _turns(message: BaseMessage, answered: Collection[str]) -> Iterator[Turn]:
     match message:
         case SystemMessage():
-            yield Turn("system", _text(message))
+            yield Turn("system", _text(message, "system"))
         case HumanMessage():
             yield from _human_turns(message)
         case AIMessage():
-            yield Turn("assistant", _text(message), tool_calls=_tool_calls(message))
+            calls = _tool_calls(message, answered)
+            yield Turn("assistant", _text(message, "assistant"), tool_calls=calls)
         case ToolMessage():
-            said = _told(_text(message), failed=message.status == "error")
-            yield Turn("tool", said, tool_call_id=message.tool_call_id)
+            result = _result(_text(message, "tool"), failed=message.status == "error")
+            yield Turn("tool", result, tool_call_id=message.tool_call_id)
         case ChatMessage():
-            yield Turn(message.role, _text(message))
+            yield Turn(message.role, _text(message, role_of(message.role)))
         case _:
             raise UnsupportedContentError(
                 f"A {type(message).__name__} cannot be sent to Cygnet. Use SystemMessage,"
@@ -90,86 +96,65 @@ def _turns(message: BaseMessage) -> Iterator[Turn]:
             )
 
 
+def _text(message: BaseMessage, role: Role) -> str:
+    return joined_text(message.content, role, type(message).__name__)
+
+
 def _human_turns(message: HumanMessage) -> Iterator[Turn]:
-    """The user's words, after the tool results that Anthropic's form puts among them."""
-    if isinstance(message.content, str):
-        yield Turn("user", message.content)
-        return
-    words: list[str | dict[str, Any]] = []
-    for block in message.content:
-        if isinstance(block, str) or block.get("type") != "tool_result":
-            words.append(block)
-            continue
-        said = _joined(block.get("content") or "", message)
+    """The user's text, after the tool results that Anthropic's form puts into the message."""
+    results = list(_tool_results(message))
+    for block in results:
+        text = joined_text(block.get("content") or "", "tool", "tool result")
         failed = bool(block.get("is_error"))
-        yield Turn("tool", _told(said, failed=failed), tool_call_id=block.get("tool_use_id"))
-    if words or not message.content:
-        yield Turn("user", _joined(words, message))
+        yield Turn("tool", _result(text, failed=failed), tool_call_id=block.get("tool_use_id"))
+    if not results or len(results) < len(message.content):
+        blocks = [block for block in message.content if block not in results]
+        content = message.content if isinstance(message.content, str) else blocks
+        yield Turn("user", joined_text(content, "user", type(message).__name__))
 
 
-def _told(result: str, *, failed: bool) -> str:
+def _tool_results(message: BaseMessage) -> Iterator[dict[str, Any]]:
+    for block in message.content if isinstance(message.content, list) else ():
+        if isinstance(block, dict) and block.get("type") == "tool_result":
+            yield block
+
+
+def _results_in(message: BaseMessage) -> Iterator[str]:
+    """The ids of the calls whose results a message holds."""
+    if isinstance(message, ToolMessage):
+        yield message.tool_call_id
+    elif isinstance(message, HumanMessage):
+        yield from (str(block.get("tool_use_id")) for block in _tool_results(message))
+
+
+def _result(text: str, *, failed: bool) -> str:
     """A tool's result. The wire has no field for a failure, so the text has to say it."""
-    if failed and not result.lower().startswith("error"):
-        return f"Error: {result}"
-    return result
+    if failed and not text.lower().startswith("error"):
+        return f"Error: {text}"
+    return text
 
 
-def _text(message: BaseMessage) -> str:
-    return _joined(message.content, message)
+def _tool_calls(message: AIMessage, answered: Collection[str]) -> tuple[ToolCall, ...]:
+    """The calls; arguments that could not be read go back as they came.
 
-
-def _joined(content: str | Sequence[str | dict[str, Any]], message: BaseMessage) -> str:
-    if isinstance(content, str):
-        return content
-    return "".join(_block_text(block, message) for block in content)
-
-
-# Blocks in which the providers write the calls of an assistant's message into its content.
-_CALLS = frozenset({"tool_use", "tool_call", "function_call"})
-
-# Blocks of an assistant's message that are no part of what it said: calls, which are read on
-# their own, pieces and failures of calls, and what the model thought.
-_BESIDE_TEXT = _CALLS | {
-    "invalid_tool_call",
-    "tool_call_chunk",
-    "input_json_delta",
-    "thinking",
-    "redacted_thinking",
-    "reasoning",
-}
-
-
-def _block_text(block: str | dict[str, Any], message: BaseMessage) -> str:
-    if isinstance(block, str):
-        return block
-    kind = block.get("type")
-    if kind == "text":
-        return str(block["text"])
-    if isinstance(message, AIMessage):
-        if kind in _BESIDE_TEXT:
-            return ""
-        if kind == "refusal":
-            return str(block.get("refusal", ""))
-    raise UnsupportedContentError(
-        f"Cygnet reads text only: a block of type {kind!r} in a {type(message).__name__} cannot"
-        " be sent. Put its text in a block of type 'text', or leave it out."
-    )
-
-
-def _tool_calls(message: AIMessage) -> tuple[ToolCall, ...]:
-    """The calls, bad arguments as they came; those that only the content tells of come last."""
-    calls = [
+    They may be in the content alone, as in Anthropic's form of a history. But a call that a
+    program has taken out of `tool_calls`, together with its result, is still in the content of
+    some providers' messages, and is not sent again.
+    """
+    listed = [
         past_call(call["id"], call["name"], call["args"])
         for call in (*message.tool_calls, *message.invalid_tool_calls)
     ]
-    known = {call.id for call in calls}
-    told = map(_call_in, message.content if isinstance(message.content, list) else ())
-    return (*calls, *(call for call in told if call is not None and call.id not in known))
+    known = {call.id for call in listed}
+    has_list = bool(listed) or "tool_calls" in message.model_fields_set
+    blocks = message.content if isinstance(message.content, list) else ()
+    unlisted = [call for block in blocks if (call := _call_in(block)) and call.id not in known]
+    return (*listed, *(call for call in unlisted if call.id in answered or not has_list))
 
 
-def _call_in(block: str | dict[str, Any]) -> ToolCall | None:
-    """The call a block of content tells of, in LangChain's, Anthropic's or OpenAI's form."""
-    if isinstance(block, str) or block.get("type") not in _CALLS:
+def _call_in(block: Block) -> ToolCall | None:
+    """The call that a block of content holds, in LangChain's, Anthropic's or OpenAI's form."""
+    if isinstance(block, str) or block.get("type") not in CALLS:
         return None
     arguments = block.get("args", block.get("input", block.get("arguments")))
     return past_call(block.get("call_id") or block.get("id"), block.get("name"), arguments)

@@ -1,17 +1,15 @@
 """Structured output: one tool whose arguments are the output, and no silent None.
 
 LangChain's own parsers give None when the model made no call, and nothing at all in a stream.
-These say what happened instead.
+These raise an error that says what happened.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from operator import itemgetter
-from typing import Any, cast
+from typing import Any
 
 from langchain_core.exceptions import OutputParserException
-from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.output_parsers.openai_tools import (
     JsonOutputKeyToolsParser,
@@ -19,34 +17,43 @@ from langchain_core.output_parsers.openai_tools import (
     PydanticToolsParser,
 )
 from langchain_core.outputs import ChatGeneration, Generation
-from langchain_core.runnables import Runnable, RunnableLambda, RunnableMap, RunnablePassthrough
 from langchain_core.utils.pydantic import is_basemodel_subclass
 
-from langchain_grayswan.errors import ModelRefusalError, ToolCallArgumentsError
+from langchain_grayswan.chunks import ResponseChunk
+from langchain_grayswan.errors import ModelRefusalError
 from langchain_grayswan.refusals import refusal_in
-from langchain_grayswan.responses import message_from_choice
 
-__all__ = ["output_parser", "with_raw"]
+__all__ = ["output_parser"]
 
 
 class _OutputParser(JsonOutputToolsParser):
-    """Parses the call that had to be made, or says why there is none.
+    """Parses the call that had to be made, or raises the reason why there is none.
 
     Raises:
-        ModelRefusalError: the service refused; where langchain-core is older than 1.7.5, an
-            OutputParserException says so.
-        OutputParserException: the answer was cut, or calls no tool.
+        ModelRefusalError: the model refused; where langchain-core is older than 1.7.5, an
+            OutputParserException that says so.
+        OutputParserException: the response was cut, or does not call the tool.
         ValidationError: the arguments are not what the pydantic class takes.
     """
 
     key_name: str
     """The name of the tool."""
 
+    output_type: Any
+    """What comes out."""
+
     first_tool_only: bool = True
 
+    @property
+    def OutputType(self) -> Any:  # noqa: N802 - LangChain's name for it
+        """What comes out, for `get_output_schema`."""
+        return self.output_type
+
     def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
-        if not partial and isinstance(result[0], ChatGeneration):
-            _check(result[0].message, self.key_name)
+        if isinstance(result[0], ChatGeneration):
+            if not partial:
+                _check(result[0].message, self.key_name)
+            result = [_with_calls_of(self.key_name, result[0])]
         return super().parse_result(result, partial=partial)
 
     def _transform(self, input: Iterator[str | BaseMessage]) -> Iterator[Any]:  # noqa: A002
@@ -76,7 +83,7 @@ class _OutputParser(JsonOutputToolsParser):
         self._check_whole(seen)
 
     def _check_whole(self, seen: list[Any]) -> None:
-        """Parse what has been streamed once more, now as a whole; errors as in `parse_result`."""
+        """Parse the whole stream; errors as in `parse_result`."""
         if seen and isinstance(seen[0], BaseMessage):
             message: Any = seen[0] + seen[1:] if seen[1:] else seen[0]
             self.parse_result([ChatGeneration(message=message)])
@@ -95,25 +102,35 @@ def _as_chunk(item: str | BaseMessage) -> str | BaseMessage:
     """
     if not isinstance(item, AIMessage) or isinstance(item, AIMessageChunk):
         return item
-    return AIMessageChunk(**item.model_dump(exclude={"type"}), chunk_position="last")
+    return ResponseChunk(**item.model_dump(exclude={"type"}), chunk_position="last")
+
+
+def _with_calls_of(tool: str, generation: ChatGeneration) -> ChatGeneration:
+    """The generation with the calls of one tool alone: others may stand before it."""
+    message = generation.message
+    calls = message.tool_calls if isinstance(message, AIMessage) else []
+    if all(call["name"] == tool for call in calls):
+        return generation
+    kept = [call for call in calls if call["name"] == tool]
+    return ChatGeneration(message=AIMessage(content=message.content, tool_calls=kept))
 
 
 def _check(message: BaseMessage, tool: str) -> None:
-    said = str(message.text)
+    text = str(message.text)
     finish = message.response_metadata.get("finish_reason")
     refusal: Any = refusal_in(message)
     if refusal is not None:
         if hasattr(ModelRefusalError, "from_refusal"):
             raise ModelRefusalError.from_refusal(refusal, raw_message=message)
         raise OutputParserException(
-            f"The service refused to answer (finish reason {finish!r}): {refusal['refusal']}",
-            llm_output=said,
+            f"The model refused to answer (finish reason {finish!r}): {refusal['refusal']}",
+            llm_output=text,
         )
     if finish == "length":
         raise OutputParserException(
-            f"The answer was cut before {tool!r} was whole (finish reason 'length'). Raise"
+            f"The response was cut before {tool!r} was whole (finish reason 'length'). Raise"
             " max_tokens, or ask for less.",
-            llm_output=said,
+            llm_output=text,
         )
     calls = message.tool_calls if isinstance(message, AIMessage) else []
     if any(call["name"] == tool for call in calls):
@@ -124,56 +141,19 @@ def _check(message: BaseMessage, tool: str) -> None:
             llm_output=call["args"],
         )
     raise OutputParserException(
-        f"The model did not call {tool!r} (finish reason {finish!r}). It said: {said!r}",
-        llm_output=said,
+        f"The model did not call {tool!r} (finish reason {finish!r}). Its text is {text!r}.",
+        llm_output=text,
     )
 
 
 def output_parser(schema: dict[str, Any] | type, tool: str) -> JsonOutputToolsParser:
-    """What makes the output of an answer.
+    """The parser that makes the output of a response.
 
     Args:
         schema: A pydantic class, whose instances come out, or anything else, for dicts.
         tool: The name of the tool that the schema makes.
     """
     if isinstance(schema, type) and is_basemodel_subclass(schema):
-        return _PydanticParser(tools=[schema], key_name=tool)
-    return _DictParser(key_name=tool)
-
-
-def with_raw(
-    model: Runnable[LanguageModelInput, AIMessage], parser: JsonOutputToolsParser
-) -> Runnable[LanguageModelInput, dict[str, Any]]:
-    """`{"raw": message, "parsed": output or None, "parsing_error": error or None}`.
-
-    The model's own errors are raised, but for an answer that was cut in the middle of the call:
-    what came of it is in `raw`.
-    """
-    cut: Runnable[dict[str, Any], AIMessage] = RunnableLambda(_cut_answer)
-    whole_or_cut = (RunnableLambda(_input) | model).with_fallbacks(
-        [cut],
-        exceptions_to_handle=(ToolCallArgumentsError,),
-        exception_key="error",
-    )
-    parsed = RunnablePassthrough.assign(
-        parsed=itemgetter("raw") | parser, parsing_error=lambda _: None
-    )
-    unparsed = RunnablePassthrough.assign(parsed=lambda _: None)
-    return (
-        RunnableLambda(_as_input)
-        | RunnableMap(raw=whole_or_cut)
-        | parsed.with_fallbacks([unparsed], exception_key="parsing_error")
-    )
-
-
-def _as_input(value: LanguageModelInput) -> dict[str, Any]:
-    return {"input": value}
-
-
-def _input(asked: dict[str, Any]) -> LanguageModelInput:
-    return cast("LanguageModelInput", asked["input"])
-
-
-def _cut_answer(failed: dict[str, Any]) -> AIMessage:
-    answer = failed["error"].partial
-    return message_from_choice(answer.choices[0], answer)
+        return _PydanticParser(tools=[schema], key_name=tool, output_type=schema)
+    output_type = schema if isinstance(schema, type) else dict[str, Any]
+    return _DictParser(key_name=tool, output_type=output_type)

@@ -16,6 +16,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from grayswan_core.decoding.tool_calls import escape_surrogates
 from grayswan_core.errors import InvalidRequestError, UnsupportedContentError
 from grayswan_core.wire import Message, Role, ToolCall
 
@@ -36,6 +37,8 @@ _ROLES: dict[str, Role] = {
     "tool": "tool",
     "function": "tool",
 }
+
+_WRITTEN_BY_HAND = frozenset({"system", "user"})
 
 
 @dataclass(frozen=True)
@@ -100,9 +103,11 @@ def _message(turn: Turn, tool_result_role: ToolResultRole, called: set[str]) -> 
         raise UnsupportedContentError(
             f"Only an assistant's message can hold tool calls, and one of the role {role!r} does."
         )
+    # A model may write half a character, and a tool may repeat it. What a user wrote is refused.
+    text = turn.text if role in _WRITTEN_BY_HAND else escape_surrogates(turn.text)
     return Message(
         role=role,
-        content=turn.text,
+        content=text,
         tool_calls=list(turn.tool_calls) or None,
         tool_call_id=turn.tool_call_id if role == "tool" else None,
     )

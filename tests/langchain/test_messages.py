@@ -48,8 +48,8 @@ def call(call_id: str, name: str, arguments: str) -> ToolCall:
         (ChatMessage("A page.", role="data"), Turn("data", "A page.")),
         (ChatMessage("Be brief.", role="developer"), Turn("developer", "Be brief.")),
         (
-            HumanMessage(["One, ", {"type": "text", "text": "two", "cache_control": {}}]),
-            Turn("user", "One, two"),
+            HumanMessage(["One,", {"type": "text", "text": "two", "cache_control": {}}]),
+            Turn("user", "One,\ntwo"),
         ),
         (HumanMessage([]), Turn("user", "")),
         (ToolMessage("Sun", tool_call_id="1"), Turn("tool", "Sun", tool_call_id="1")),
@@ -112,6 +112,28 @@ def test_calls_that_only_the_content_tells_of_are_sent(block):
     assert [Turn("assistant", "", (call("1", "add", '{"a": 1}'),))] == (
         turns_from_messages([AIMessage(content=[block])])
     )
+
+
+def test_calls_that_a_program_has_removed_stay_removed():
+    """langchain #33787: a reviewer rejects one of two calls, and the provider's blocks keep it."""
+    blocks = [
+        {"type": "tool_use", "id": "1", "name": "add", "input": {"a": 1}},
+        {"type": "tool_use", "id": "2", "name": "add", "input": {"a": 2}},
+    ]
+    both = AIMessage(
+        blocks, tool_calls=[{"id": str(n), "name": "add", "args": {"a": n}} for n in (1, 2)]
+    )
+    one = both.model_copy(update={"tool_calls": both.tool_calls[:1]})
+    none = both.model_copy(update={"tool_calls": []})
+
+    def sent(message, *more):
+        return [each.id for each in turns_from_messages([message, *more])[0].tool_calls]
+
+    assert sent(both) == ["1", "2"]
+    assert sent(one) == ["1"]
+    assert sent(none) == []
+    assert sent(none, ToolMessage("2", tool_call_id="2")) == ["2"]
+    assert sent(none, HumanMessage([{"type": "tool_result", "tool_use_id": "1"}])) == ["1"]
 
 
 def test_tool_results_among_a_users_words_are_not_the_users():

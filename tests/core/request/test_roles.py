@@ -95,3 +95,11 @@ def test_nobody_else_makes_calls(speaker):
 def test_there_is_something_to_send():
     with pytest.raises(InvalidRequestError, match="no messages"):
         assign_roles([])
+
+
+@pytest.mark.parametrize("speaker", ["assistant", "tool", "data"])
+def test_half_a_character_that_no_user_wrote_is_escaped(speaker):
+    (message,) = assign_roles([Turn(speaker, "half \ud83d", tool_call_id="1")])
+    assert r"half \ud83d" == message.content
+    (message,) = assign_roles([Turn("user", "half \ud83d")])
+    assert "half \ud83d" == message.content
