@@ -90,7 +90,7 @@ class ClientConfig:
         timeout: float | Timeout | None = DEFAULT_TIMEOUT,
         max_retries: int = DEFAULT_MAX_RETRIES,
         limits: Limits = DEFAULT_LIMITS,
-        headers: Mapping[str, str] | None = None,
+        headers: Mapping[str, SecretStr | str] | None = None,
         allow_insecure_http: bool = False,
     ) -> ClientConfig:
         """Explicit arguments win; what is missing comes from the environment.
@@ -128,7 +128,16 @@ class ClientConfig:
                 error.hide(secret.get_secret_value())
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """A pickle holds no secret: the key is read from the environment again, headers go."""
+        """A pickle holds no secret: the key is read from the environment again.
+
+        Raises:
+            ConfigurationError: there are additional headers, which may be secrets too.
+        """
+        if self.headers:
+            raise ConfigurationError(
+                f"The headers {', '.join(self.headers)} may be secrets and are in no pickle. Make"
+                " the configuration in the process that uses it, or without headers."
+            )
         kept = (self.base_url, self.chat_path, self.timeout, self.retry, self.limits)
         return _unpickled, kept
 
@@ -260,10 +269,10 @@ def _quoted(path: str) -> str:
     return quote(path, safe=_PATH_CHARACTERS)
 
 
-def _checked_headers(headers: Mapping[str, str]) -> dict[str, SecretStr]:
+def _checked_headers(headers: Mapping[str, SecretStr | str]) -> dict[str, SecretStr]:
     checked = {}
     for name, given in headers.items():
-        value = given.strip()
+        value = _stripped(given).get_secret_value()
         if name.lower() in _FORBIDDEN_HEADERS:
             raise ConfigurationError(f"The header {name!r} is set by the client itself.")
         # What h11 refuses it prints, and the value may be a secret.

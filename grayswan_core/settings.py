@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, model
 from typing_extensions import Self
 
 from grayswan_core._closing import Closing
+from grayswan_core._copying import objects_in, unpicklable
 from grayswan_core.config import (
     DEFAULT_LIMITS,
     DEFAULT_MAX_RETRIES,
@@ -28,7 +29,7 @@ from grayswan_core.config import (
     resolve_base_url,
 )
 from grayswan_core.decoding.stop import normalize_stop
-from grayswan_core.errors import InvalidRequestError
+from grayswan_core.errors import ConfigurationError, InvalidRequestError
 from grayswan_core.request.build import SAMPLING_FIELDS, CompletionCall, build_call
 from grayswan_core.request.hints import advice_on
 from grayswan_core.request.roles import ToolResultRole, Turn, assign_roles
@@ -51,7 +52,7 @@ def _unlock_in_child() -> None:
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_unlock_in_child)
 
-_SECRETS = ("api_key", "default_headers", "http_client", "http_async_client")
+_SECRETS = ("api_key", "default_headers")
 
 
 class ModelSettings(Closing, BaseModel):
@@ -107,8 +108,11 @@ class ModelSettings(Closing, BaseModel):
     max_retries: int = Field(
         default=DEFAULT_MAX_RETRIES, ge=0, description="Tries after the first, each with a delay."
     )
-    default_headers: dict[str, str] | None = Field(
-        default=None, description="Further headers of each request.", exclude=True, repr=False
+    default_headers: Mapping[str, SecretStr | str] | None = Field(
+        default=None,
+        description="Additional headers of each request; their values are kept as secrets.",
+        exclude=True,
+        repr=False,
     )
     allow_insecure_http: bool = Field(
         default=False, description="Allow plain http to another machine, key and all."
@@ -124,6 +128,8 @@ class ModelSettings(Closing, BaseModel):
     )
 
     _client: tuple[tuple[Any, ...], CygnetClient] | None = PrivateAttr(default=None)
+    # Names of headers whose values a pickle left out.
+    _missing_headers: tuple[str, ...] = PrivateAttr(default=())
 
     def model_post_init(self, context: Any, /) -> None:
         """Let the framework's model do what it does here; pydantic would stop at this mixin."""
@@ -141,6 +147,7 @@ class ModelSettings(Closing, BaseModel):
     @model_validator(mode="after")
     def _resolve(self) -> Self:
         self.api_key = resolve_api_key(self.api_key)
+        self.default_headers = self.default_headers
         self.base_url = resolve_base_url(
             self.base_url, allow_insecure_http=self.allow_insecure_http
         )
@@ -181,22 +188,43 @@ class ModelSettings(Closing, BaseModel):
             if value != field.get_default(call_default_factory=True):
                 yield name, value
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, _hidden(value) if name in _SECRETS else value)
+
     def __getstate__(self) -> dict[Any, Any]:
+        """What a pickle holds: everything but the key and the values of headers.
+
+        Raises:
+            ConfigurationError: a setting cannot be pickled.
+        """
         bare = self.model_copy(update=dict.fromkeys(_SECRETS))
         bare._client = None  # noqa: SLF001 - a copy of this very model
+        bare._missing_headers = self._missing_headers or tuple(self.default_headers or ())  # noqa: SLF001
+        found = unpicklable(bare.__dict__)
+        if found is not None:
+            name, reason = found
+            raise ConfigurationError(
+                f"The model cannot be pickled because of its setting {name!r} ({reason})."
+                f" Make it without {name}, or set {name} again where it is unpickled."
+            )
         return super(ModelSettings, bare).__getstate__()
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        """A copy of all plain data; connections, callbacks, rate limiters and so on are shared."""
         memo = {} if memo is None else memo
-        for shared in (self.http_client, self.http_async_client, self._client):
-            memo[id(shared)] = shared  # connections are shared by copies, not copied
+        for shared in objects_in([*self.__dict__.values(), self._client]):
+            memo[id(shared)] = shared
         return super().__deepcopy__(memo)
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """A copy with some settings changed, which are not checked. Connections are shared."""
         # pydantic's way to do both at once does not pass through `__deepcopy__`.
         original = self.__deepcopy__() if deep else self
-        return super(ModelSettings, original).model_copy(update=update)
+        changes = {
+            name: _hidden(value) if name in _SECRETS else value
+            for name, value in (update or {}).items()
+        }
+        return super(ModelSettings, original).model_copy(update=changes)
 
     def _ask(
         self, turns: Sequence[Turn], arguments: Mapping[str, Any], *, stream: bool = False
@@ -232,6 +260,11 @@ class ModelSettings(Closing, BaseModel):
         )
 
     def _config(self) -> ClientConfig:
+        if self._missing_headers and self.default_headers is None:
+            raise ConfigurationError(
+                f"The headers {', '.join(self._missing_headers)} of default_headers are not in a"
+                " pickle, as they may be secrets. Set default_headers again, to {} for none."
+            )
         return ClientConfig.resolve(
             api_key=self.api_key,
             base_url=self.base_url,
@@ -252,6 +285,15 @@ class ModelSettings(Closing, BaseModel):
             http_client=self.http_client,
             http_async_client=self.http_async_client,
         )
+
+
+def _hidden(value: Any) -> Any:
+    """A secret, or a mapping of secrets, that no `repr` shows."""
+    if isinstance(value, str):
+        return SecretStr(value)
+    if isinstance(value, Mapping):
+        return {name: _hidden(item) for name, item in value.items()}
+    return value
 
 
 def _aliases(model: type[BaseModel]) -> set[str]:

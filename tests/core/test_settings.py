@@ -121,6 +121,35 @@ def test_no_dump_and_no_text_form_holds_a_secret():
         assert SECRET not in each
 
 
+def everything_in(made):
+    return [
+        repr(vars(made)),
+        repr(dict(made)),
+        repr(list(made)),
+        repr(made.__pydantic_private__),
+        repr([getattr(made, name) for name in ModelSettings.model_fields]),
+        repr(made.client.__dict__),
+        repr(made.client._config),
+    ]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda made: made,
+        copy.copy,
+        copy.deepcopy,
+        lambda made: made.model_copy(update={"api_key": KEY, "default_headers": {"x-g": SECRET}}),
+        lambda made: (setattr(made, "default_headers", {"x-g": SECRET}), made)[1],
+        lambda made: (setattr(made, "api_key", KEY), made)[1],
+    ],
+)
+def test_no_attribute_shows_a_secret_however_it_was_set(change):
+    for each in everything_in(change(settings())):
+        assert KEY not in each
+        assert SECRET not in each
+
+
 @pytest.mark.parametrize("used", [False, True])
 def test_a_pickle_holds_no_secret_and_reads_the_key_again(used, monkeypatch):
     made = settings(temperature=0.5, base_url="https://h.example")
@@ -132,14 +161,35 @@ def test_a_pickle_holds_no_secret_and_reads_the_key_again(used, monkeypatch):
     monkeypatch.setenv("GRAYSWAN_API_KEY", "over-there")
     loaded = pickle.loads(pickled)
     assert (0.5, "https://h.example") == (loaded.temperature, loaded.base_url)
+    loaded.default_headers = {"x-gateway": SECRET}
+    assert made.default_headers == loaded.default_headers
     assert "over-there" == loaded.client._config.api_key.get_secret_value()
     assert KEY == made.api_key.get_secret_value()
 
 
 def test_a_pickle_says_clearly_where_there_is_no_key_to_read():
-    loaded = pickle.loads(pickle.dumps(settings()))
+    loaded = pickle.loads(pickle.dumps(ModelSettings(api_key=KEY)))
     with pytest.raises(ConfigurationError, match="GRAYSWAN_API_KEY"):
         _ = loaded.client
+
+
+def test_headers_that_a_pickle_leaves_out_are_missed_until_they_are_set_again(monkeypatch):
+    monkeypatch.setenv("GRAYSWAN_API_KEY", KEY)
+    once = pickle.loads(pickle.dumps(settings()))
+    for loaded in (once, pickle.loads(pickle.dumps(once)), copy.deepcopy(once)):
+        with pytest.raises(ConfigurationError, match="headers x-gateway of default_headers"):
+            _ = loaded.client
+    once.default_headers = {}
+    assert {} == once.client._config.headers
+    again = loaded.model_copy(update={"default_headers": {"x-gateway": SECRET}})
+    assert {"x-gateway": SecretStr(SECRET)} == again.client._config.headers
+
+
+@pytest.mark.parametrize("name", ["http_client", "http_async_client"])
+def test_a_setting_that_cannot_be_pickled_is_named(name):
+    own = {"http_client": httpx.Client, "http_async_client": httpx.AsyncClient}[name]()
+    with pytest.raises(ConfigurationError, match=f"because of its setting '{name}'"):
+        pickle.dumps(settings(**{name: own}))
 
 
 # --- what a call asks
