@@ -19,7 +19,7 @@ TESTS ?=
 FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help model demo notebooks test test-min test-ecosystem check format serve bench faults fuzz docs dist release-check clean
+.PHONY: help model demo notebooks test test-min test-ecosystem test-pages check format serve bench faults fuzz docs dist release-check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -72,6 +72,9 @@ dist: $(RELEASE_VENV)/.release ## build all distributions into dist/
 release-check: dist ## rehearse a release: build, check the metadata, install by name (nothing is uploaded)
 	$(RELEASE_VENV)/bin/python -m twine check --strict dist/*
 	$(RELEASE_VENV)/bin/python scripts/check_release.py dist
+
+test-pages: $(VENV)/.check dist ## run each page's snippets in an environment of that page's install lines
+	$(RUN) scripts/check_pages.py dist $(PAGES)
 
 serve: $(VENV)/.demo $(if $(filter smollm2,$(ENGINE)),model) ## run the local server (ENGINE=smollm2: with a small real model)
 	$(RUN) -m grayswan_devserver $(if $(ENGINE),--engine $(ENGINE))
