@@ -76,8 +76,8 @@ release-check: dist ## rehearse a release: build, check the metadata, install by
 test-pages: $(VENV)/.check dist ## run each page's snippets in an environment of that page's install lines
 	$(RUN) scripts/check_pages.py dist $(PAGES)
 
-serve: $(VENV)/.demo $(if $(filter smollm2,$(ENGINE)),model) ## run the local server (ENGINE=smollm2: with a small real model)
-	$(RUN) -m grayswan_devserver $(if $(ENGINE),--engine $(ENGINE))
+serve: $(VENV)/.demo $(if $(filter smollm2,$(ENGINE)),model) ## run the local server (PORT=8000; ENGINE=smollm2: with a small real model)
+	$(RUN) -m grayswan_devserver $(if $(PORT),--port $(PORT)) $(if $(ENGINE),--engine $(ENGINE))
 
 clean: ## remove the environments and everything made
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build docs/_build docs/notebooks

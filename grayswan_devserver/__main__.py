@@ -62,12 +62,13 @@ def _serve(arguments: argparse.Namespace) -> int:
     with listener:
         host, port = listener.getsockname()[:2]
         url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-        print(_banner(url), flush=True)  # noqa: T201
+        _print(_banner(url, arguments.engine))
         app = create_app(
             engine,
             models=arguments.model,
             chunk_delay=arguments.chunk_delay,
-            recorder=Recorder(limit=0),  # nobody can read it, and a long run would fill memory
+            # Nobody can read what it keeps, and a long run would fill memory.
+            recorder=Recorder(limit=0, on_finished=lambda request: _print(request.line)),
             load=load,
         )
         # Interrupted, uvicorn stops in good order and then raises what interrupted it.
@@ -92,11 +93,20 @@ def _engine(name: str) -> Engine:
     return RulesEngine()
 
 
-def _banner(url: str) -> str:
-    return (
-        f"Serving the Cygnet wire on {url} (stop with Ctrl+C). Point a client at it:\n"
-        f"  export GRAY_SWAN_BASE_URL={url} GRAYSWAN_API_KEY=local-test"
-    )
+def _banner(url: str, engine: str) -> str:
+    lines = [
+        f"Serving the Cygnet wire on {url} (stop with Ctrl+C). Point a client at it:",
+        f"  export GRAY_SWAN_BASE_URL={url} GRAYSWAN_API_KEY=local-test",
+    ]
+    if engine == "rules":
+        lines.append(
+            "Rules answer. For a small real model: --engine smollm2 (make serve ENGINE=smollm2)."
+        )
+    return "\n".join(lines)
+
+
+def _print(text: str) -> None:
+    print(text, flush=True)  # noqa: T201
 
 
 def _complain(message: str) -> int:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from grayswan_core.wire import DEFAULT_CHAT_PATH, DEFAULT_MODEL, KNOWN_MODELS, MODERATION_PATH
@@ -73,6 +74,7 @@ def create_app(
     cygnal = CygnalService(engine, chunk_delay, script, cygnal_quota)
     app = Starlette(
         routes=[
+            Route("/", _greet),
             *(Route(path, service.chat, methods=["POST"]) for path in CHAT_PATHS),
             Route(MODERATION_PATH, service.moderation, methods=["POST"]),
             *cygnal.routes(),
@@ -85,6 +87,15 @@ def create_app(
     )
     busy = app if load is None else LoadMiddleware(app, load)
     return RecordingMiddleware(busy, recorder or Recorder())
+
+
+async def _greet(request: Request) -> PlainTextResponse:
+    return PlainTextResponse(
+        "This is a local server with the Cygnet wire, for programs and tests.\n"
+        f"Point a client at it: GRAY_SWAN_BASE_URL={str(request.base_url).rstrip('/')}"
+        " GRAYSWAN_API_KEY=local-test\n"
+        f"Endpoints: POST {', '.join((*CHAT_PATHS, MODERATION_PATH))}, Cygnal's below /cygnal.\n"
+    )
 
 
 class _Service:

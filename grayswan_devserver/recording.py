@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Event, Lock
 from typing import Any
@@ -37,6 +38,17 @@ class RecordedRequest:
     aborted: bool = False
     _finished: Event = field(default_factory=Event, repr=False, compare=False)
 
+    @property
+    def line(self) -> str:
+        """The request in one line: method, path, roles of its messages, status."""
+        messages = self.body.get("messages")
+        roles = [
+            str(message.get("role")) if isinstance(message, dict) else "?"
+            for message in (messages if isinstance(messages, list) else ())
+        ]
+        outcome = "client left" if self.aborted else str(self.status or "no response")
+        return " ".join([self.method, self.path, *roles, "->", outcome])
+
     def finish(self) -> None:
         """Say that the server is done with the request, answered or aborted."""
         self._finished.set()
@@ -55,9 +67,15 @@ class Recorder:
 
     Args:
         limit: How many to keep, the latest; all of them unless given.
+        on_finished: Called with each request when the server is done with it.
     """
 
-    def __init__(self, limit: int | None = None) -> None:
+    def __init__(
+        self,
+        limit: int | None = None,
+        on_finished: Callable[[RecordedRequest], None] | None = None,
+    ) -> None:
+        self._on_finished = on_finished
         self._requests: deque[RecordedRequest] = deque(maxlen=limit)
         self._statuses: Counter[int] = Counter()
         self._lock = Lock()
@@ -72,6 +90,8 @@ class Recorder:
             with self._lock:
                 self._statuses[request.status] += 1
         request.finish()
+        if self._on_finished is not None:
+            self._on_finished(request)
 
     def clear(self) -> None:
         with self._lock:

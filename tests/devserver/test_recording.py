@@ -1,3 +1,5 @@
+import pytest
+
 from grayswan_devserver.recording import RecordedRequest, Recorder
 
 
@@ -26,3 +28,20 @@ def test_waiting_for_the_end():
     assert request.wait(timeout=0) is False
     request.finish()
     assert request.wait() is True
+
+
+@pytest.mark.parametrize(
+    ("fields", "line"),
+    [
+        ({"status": 200}, "POST /chat/completion system user data -> 200"),
+        ({"aborted": True}, "POST /chat/completion system user data -> client left"),
+        ({"body": {"messages": 7}, "status": 422}, "POST /chat/completion -> 422"),
+        ({"body": {"messages": ["x"]}}, "POST /chat/completion ? -> no response"),
+    ],
+)
+def test_a_request_in_one_line(fields, line):
+    messages = [{"role": role} for role in ("system", "user", "data")]
+    given = {"headers": {}, "authorized": True, "raw": b"", "request_id": "req_1"}
+    body = {"messages": messages}
+    request = RecordedRequest("POST", "/chat/completion", **{"body": body, **given, **fields})
+    assert line == request.line

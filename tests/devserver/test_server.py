@@ -16,7 +16,7 @@ def test_serves_on_loopback_until_the_block_ends():
     with DevServer() as server:
         url = server.url
         assert url.startswith("http://127.0.0.1:")
-        assert httpx.get(url).status_code == 404
+        assert httpx.get(url).status_code == 200
     with pytest.raises(httpx.ConnectError):
         httpx.get(url)
 
@@ -44,7 +44,7 @@ def test_used_again():
     server = DevServer()
     for _ in range(2):
         with server:
-            assert httpx.get(server.url).status_code == 404
+            assert httpx.get(server.url).status_code == 200
 
 
 def test_misuse_is_told():
