@@ -8,7 +8,7 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-__all__ = ["DISTRIBUTION", "installed_version", "lazy_attributes"]
+__all__ = ["DISTRIBUTION", "installed_version", "lazy_attributes", "user_agent"]
 
 DISTRIBUTION = "grayswan-integrations"
 
@@ -20,6 +20,12 @@ def installed_version() -> str | None:
         return version(DISTRIBUTION)
     except PackageNotFoundError:
         return None
+
+
+@cache
+def user_agent() -> str:
+    """Who sends a request."""
+    return f"{DISTRIBUTION}/{installed_version() or 'unknown'}"
 
 
 def lazy_attributes(package: str, modules: Mapping[str, str]) -> Callable[[str], Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from grayswan_core._closing import Closing
 from grayswan_core.decoding.accumulate import Accumulator
@@ -15,7 +15,8 @@ from grayswan_core.decoding.stop import normalize_stop, truncate
 from grayswan_core.errors import InvalidRequestError
 from grayswan_core.http.attempt import Call, Reader
 from grayswan_core.http.exchange import Exchange, aonly, only
-from grayswan_core.http.http_clients import HttpClients
+from grayswan_core.http.protocol import TransportName, new_request
+from grayswan_core.http.transports import Transports
 from grayswan_core.untrusted.spans import unmarked
 from grayswan_core.wire import (
     MODERATION_PATH,
@@ -28,7 +29,6 @@ from grayswan_core.wire import (
 
 if TYPE_CHECKING:
     from grayswan_core.config import ClientConfig
-    from grayswan_core.http.http_clients import AsyncClient, AsyncClientMaker, SyncClient
 
 __all__ = ["CygnetClient"]
 
@@ -46,23 +46,31 @@ class CygnetClient(Closing):
 
     Args:
         config: Key, address, timeouts, limits and retries.
-        http_client: An `httpx.Client` to use for sync calls instead of the client's own, for
-            proxies, certificates and the like. It is not closed here.
+        http_client: A client of httpx or httpx2 to use for sync calls, for certificates, tracers
+            and the like. It is not closed here.
         http_async_client: The same for async calls, or a function that makes one. The function
             is called for each event loop, and what it made is closed here.
+        transport: What sends requests where no client is given: `direct` (sockets), `httpx`, or
+            `auto`, which is `direct` unless the environment names a proxy for the address.
+
+    Raises:
+        ConfigurationError: a client or the proxy cannot be used.
     """
 
     def __init__(
         self,
         config: ClientConfig,
         *,
-        http_client: SyncClient | None = None,
-        http_async_client: AsyncClient | AsyncClientMaker | None = None,
+        http_client: Any = None,
+        http_async_client: Any = None,
+        transport: TransportName = "auto",
     ) -> None:
         self._config = config
-        self._http = HttpClients(http_client, http_async_client, config.limits)
+        self._transports = Transports(
+            config.base_url, config.limits, transport, http_client, http_async_client
+        )
         self._exchange = Exchange(
-            http=self._http,
+            transports=self._transports,
             timeout=config.timeout,
             limits=config.limits,
             retry=config.retry,
@@ -133,11 +141,11 @@ class CygnetClient(Closing):
 
     def close(self) -> None:
         """Close the connections; those in use, when the calls that use them end."""
-        self._http.close()
+        self._transports.close()
 
     async def aclose(self) -> None:
         """`close`; the running event loop's unused connections are closed before this returns."""
-        await self._http.aclose()
+        await self._transports.aclose()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(base_url={self._config.base_url!r})"
@@ -177,9 +185,7 @@ class CygnetClient(Closing):
     ) -> Call[_T]:
         accept = _EVENT_STREAM if streams else _JSON
         return Call(
-            url=self._config.base_url + path,
-            headers=self._headers,
-            body=body,
+            request=new_request(self._config.base_url + path, self._headers, body, accept=accept),
             accept=accept,
             streams=streams,
             new_reader=new_reader,

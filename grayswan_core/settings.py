@@ -30,6 +30,7 @@ from grayswan_core.config import (
 )
 from grayswan_core.decoding.stop import normalize_stop
 from grayswan_core.errors import ConfigurationError, InvalidRequestError
+from grayswan_core.http.protocol import TransportName
 from grayswan_core.request.build import SAMPLING_FIELDS, CompletionCall, build_call
 from grayswan_core.request.hints import advice_on
 from grayswan_core.request.roles import ToolResultRole, Turn, assign_roles
@@ -118,13 +119,21 @@ class ModelSettings(Closing, BaseModel):
         default=False, description="Allow plain http to another machine, key and all."
     )
     http_client: Any = Field(
-        default=None, description="An httpx.Client for sync calls.", exclude=True, repr=False
+        default=None,
+        description="A client of httpx or httpx2 for sync calls.",
+        exclude=True,
+        repr=False,
     )
     http_async_client: Any = Field(
         default=None,
-        description="An httpx.AsyncClient for async ones, or a function that makes one.",
+        description="The same for async calls, or a function that makes one for each loop.",
         exclude=True,
         repr=False,
+    )
+
+    transport: TransportName = Field(
+        default="auto",
+        description="Sends requests: direct, httpx, or auto (httpx where there is a proxy).",
     )
 
     _client: tuple[tuple[Any, ...], CygnetClient] | None = PrivateAttr(default=None)
@@ -257,6 +266,7 @@ class ModelSettings(Closing, BaseModel):
             self.allow_insecure_http,
             self.http_client,
             self.http_async_client,
+            self.transport,
         )
 
     def _config(self) -> ClientConfig:
@@ -284,6 +294,7 @@ class ModelSettings(Closing, BaseModel):
             self._config(),
             http_client=self.http_client,
             http_async_client=self.http_async_client,
+            transport=self.transport,
         )
 
 

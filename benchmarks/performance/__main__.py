@@ -44,12 +44,10 @@ _PROBED = {
         "LangChain floor",
         "simplest LangChain model",
         "ChatGraySwan",
-        "ChatGraySwan, aiohttp",
         "ChatOpenAI",
         "LlamaIndex floor",
         "simplest LlamaIndex model",
         "GraySwan",
-        "GraySwan, aiohttp",
         "OpenAILike",
     ),
 }

@@ -138,7 +138,6 @@ def _threads(contender: Contender, stack: ExitStack) -> Work:
     return work
 
 
-_AIOHTTP = ("ChatGraySwan, aiohttp", "GraySwan, aiohttp")
 _FLOORS = ("LangChain floor", "LlamaIndex floor")
 _SIMPLEST = ("simplest LangChain model", "simplest LlamaIndex model")
 # With a thousand connections in one pool of httpx's, each costs minutes.
@@ -146,7 +145,7 @@ _ONE_POOL = ("bare httpx", "grayswan-api", *_SIMPLEST)
 
 
 def _sync(*given: Any, without: tuple[str, ...] = (), **more: Any) -> Case:
-    return Case(*given, without=(*_AIOHTTP, *without), **more)
+    return Case(*given, without=without, **more)
 
 
 CASES = [

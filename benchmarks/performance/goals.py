@@ -84,14 +84,10 @@ GOALS = [
     _peer("one call", "ChatGraySwan", 2.5),
     _peer("one call", "GraySwan", 2.5),
     _peer(_CALLS, "ChatGraySwan", 3),
-    _peer(_CALLS, "ChatGraySwan, aiohttp", 3),
     _peer(_CALLS, "GraySwan", 3),
-    _peer(_CALLS, "GraySwan, aiohttp", 3),
     Goal(f"{_CALLS}: largest ÷ median", _spread(_CALLS, "ChatGraySwan"), 2, at_least=False),
     _peer(_STREAMS, "ChatGraySwan", 3),
-    _peer(_STREAMS, "ChatGraySwan, aiohttp", 3),
     _peer(_STREAMS, "GraySwan", 3),
-    _peer(_STREAMS, "GraySwan, aiohttp", 3),
     *(
         Goal(f"import of {name}, ms", _import(name), 60, at_least=False)
         for name in ("ChatGraySwan, over LangChain", "GraySwan, over LlamaIndex")

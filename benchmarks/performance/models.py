@@ -18,13 +18,6 @@ def _chat_grayswan(url: str) -> Any:
     return ChatGraySwan(base_url=url, api_key=KEY)
 
 
-def _chat_grayswan_aiohttp(url: str) -> Any:
-    from grayswan_core.http.aiohttp_client import aiohttp_client
-    from langchain_grayswan import ChatGraySwan
-
-    return ChatGraySwan(base_url=url, api_key=KEY, http_async_client=aiohttp_client)
-
-
 def _chat_openai(url: str) -> Any:
     from langchain_openai import ChatOpenAI
 
@@ -47,13 +40,6 @@ def _grayswan(url: str) -> Any:
     from llama_index_grayswan import GraySwan
 
     return GraySwan(base_url=url, api_key=KEY)
-
-
-def _grayswan_aiohttp(url: str) -> Any:
-    from grayswan_core.http.aiohttp_client import aiohttp_client
-    from llama_index_grayswan import GraySwan
-
-    return GraySwan(base_url=url, api_key=KEY, http_async_client=aiohttp_client)
 
 
 def _openai_like(url: str) -> Any:
@@ -80,7 +66,6 @@ def _chunks_of(url: str) -> int:
 
 LANGCHAIN: Mapping[str, Callable[[str], Any]] = {
     "ChatGraySwan": _chat_grayswan,
-    "ChatGraySwan, aiohttp": _chat_grayswan_aiohttp,
     "ChatOpenAI": _chat_openai,
     "LangChain floor": _langchain_floor,
     "simplest LangChain model": _simplest_langchain,
@@ -89,7 +74,6 @@ LANGCHAIN: Mapping[str, Callable[[str], Any]] = {
 
 LLAMA_INDEX: Mapping[str, Callable[[str], Any]] = {
     "GraySwan": _grayswan,
-    "GraySwan, aiohttp": _grayswan_aiohttp,
     "OpenAILike": _openai_like,
     "LlamaIndex floor": _llama_index_floor,
     "simplest LlamaIndex model": _simplest_llama_index,

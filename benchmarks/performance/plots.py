@@ -10,12 +10,10 @@ __all__ = ["draw"]
 
 _COLOURS = {
     "ChatGraySwan": "#0b6e4f",
-    "ChatGraySwan, aiohttp": "#5fbf8f",
     "ChatOpenAI": "#c0392b",
     "LangChain floor": "#9db7d5",
     "simplest LangChain model": "#7d9cc0",
     "GraySwan": "#0b6e4f",
-    "GraySwan, aiohttp": "#5fbf8f",
     "OpenAILike": "#c0392b",
     "LlamaIndex floor": "#9db7d5",
     "simplest LlamaIndex model": "#7d9cc0",
@@ -24,7 +22,6 @@ _COLOURS = {
 }
 _LLAMA_INDEX = frozenset(name for name in _COLOURS if "Llama" in name or name == "OpenAILike") | {
     "GraySwan",
-    "GraySwan, aiohttp",
 }
 
 _CONCURRENT = {"call": "{} concurrent calls", "chunk": "{} concurrent streams"}

@@ -11,8 +11,6 @@ __all__ = ["ratios"]
 _PEERS = (
     ("ChatOpenAI", "ChatGraySwan"),
     ("OpenAILike", "GraySwan"),
-    ("ChatOpenAI", "ChatGraySwan, aiohttp"),
-    ("OpenAILike", "GraySwan, aiohttp"),
 )
 _FLOORS = (
     ("ChatGraySwan", ("LangChain floor", "bare httpx")),

@@ -12,7 +12,8 @@ from grayswan_core.decoding.json_body import JSONBody
 from grayswan_core.errors import InvalidRequestError
 from grayswan_core.http.attempt import Call
 from grayswan_core.http.exchange import Exchange, aonly, only
-from grayswan_core.http.http_clients import HttpClients
+from grayswan_core.http.protocol import new_request
+from grayswan_core.http.transports import Transports
 from grayswan_core.wire import MONITOR_PATH, MonitorRequest, MonitorResponse
 
 if TYPE_CHECKING:
@@ -35,9 +36,9 @@ class CygnalClient(Closing):
 
     def __init__(self, config: ClientConfig) -> None:
         self._config = config
-        self._http = HttpClients(None, None, config.limits)
+        self._transports = Transports(config.base_url, config.limits)
         self._exchange = Exchange(
-            http=self._http,
+            transports=self._transports,
             timeout=config.timeout,
             limits=config.limits,
             retry=config.retry,
@@ -60,11 +61,11 @@ class CygnalClient(Closing):
 
     def close(self) -> None:
         """Close the connections; those in use, when the calls that use them end."""
-        self._http.close()
+        self._transports.close()
 
     async def aclose(self) -> None:
         """`close`; the running event loop's unused connections are closed before this returns."""
-        await self._http.aclose()
+        await self._transports.aclose()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(base_url={self._config.base_url!r})"
@@ -75,9 +76,9 @@ class CygnalClient(Closing):
         except ValueError as error:
             raise InvalidRequestError(str(error)) from None
         return Call(
-            url=self._config.base_url + MONITOR_PATH,
-            headers=self._headers,
-            body=body,
+            request=new_request(
+                self._config.base_url + MONITOR_PATH, self._headers, body, accept=_JSON
+            ),
             accept=_JSON,
             streams=False,
             new_reader=lambda: JSONBody(MonitorResponse),

@@ -1,7 +1,7 @@
-"""When a call has to be over, and when its next chunk has to be there. Pure: clocks, no timers.
+"""When a call has to be over, and when its next chunk has to be there. Clocks, no timers.
 
-Nothing here interrupts anything. Whoever waits asks how long it still may (`Wait.now`), and
-whoever got something asks whether it came in time (`check`). Sync and async do so alike.
+Sans-I/O: nothing here interrupts anything. Before each wait a transport asks how long it still
+may be (`seconds`), and whoever got something checks whether it came in time (`check`).
 """
 
 from __future__ import annotations
@@ -10,45 +10,16 @@ from collections.abc import Callable
 from math import inf
 from time import monotonic
 
-from typing_extensions import Self
-
 from grayswan_core.errors import APITimeoutError
 from grayswan_core.limits import Timeout
 
-__all__ = ["Deadline", "Wait"]
+__all__ = ["Deadline"]
 
 # Waits of 0 mean something else to sockets: not to wait at all.
 _SHORTEST_WAIT = 0.001
 
-
-class Wait(float):
-    """A longest wait in seconds that knows the deadline of its call.
-
-    It is handed to httpx, which hands it down to the socket as it is. A socket of ours asks
-    `now` before each wait; any other takes it for the number it was when it was made.
-    """
-
-    __slots__ = ("_deadline", "_longest")  # each stream that is open keeps four of these
-
-    _longest: float
-    _deadline: Deadline
-
-    def __new__(cls, longest: float, deadline: Deadline) -> Self:
-        now = min(longest, deadline.remaining())
-        wait = super().__new__(cls, max(_SHORTEST_WAIT, now))
-        wait._longest = longest
-        wait._deadline = deadline
-        return wait
-
-    def now(self) -> float | None:
-        """How long may be waited from now on; 0 or less is not at all, None for ever."""
-        wait = min(self._longest, self._deadline.remaining())
-        return None if wait == inf else wait
-
-    def left(self) -> float | None:
-        """Seconds until the call has to be over; None when it may go on for ever."""
-        left = self._deadline.remaining()
-        return None if left == inf else max(left, 0)
+# Timers are rounded, so one may end this much early.
+_ROUNDING = 0.01
 
 
 class Deadline:
@@ -71,20 +42,25 @@ class Deadline:
         """Seconds until the first of its clocks runs out; infinite when none runs."""
         return min(self._end, self._chunk_end, self._tail_end) - self.clock()
 
-    def waits(self) -> dict[str, Wait | None]:
-        """The longest waits of a request that begins now, in httpx's form."""
-        self.expect_nothing()
-        timeout = self._timeout
-        return {
-            "connect": self._wait(timeout.connect),
-            "read": self._wait(timeout.read),
-            "write": self._wait(timeout.write),
-            "pool": self._wait(timeout.pool),
-        }
+    def seconds(self, wait: str) -> float | None:
+        """How long a wait that begins now may take; None is for ever.
 
-    def read_wait(self) -> Wait | None:
-        """The longest wait for more of an answer, from now on."""
-        return self._wait(self._timeout.read)
+        Args:
+            wait: The name of a field of `Timeout`.
+
+        Raises:
+            APITimeoutError: a clock has run out already.
+        """
+        remaining = self.remaining()
+        if remaining <= 0:
+            self.check()
+        longest = _or_inf(getattr(self._timeout, wait))
+        seconds = max(_SHORTEST_WAIT, min(longest, remaining))
+        return None if seconds == inf else seconds
+
+    def timed_out(self, wait: str) -> APITimeoutError:
+        """The error of a wait that took as long as it might."""
+        return self.late(_ROUNDING) or APITimeoutError(_TIMED_OUT[wait])
 
     def expect_chunk(self) -> None:
         """From now on the next chunk, or a refusal's body, is waited for."""
@@ -132,13 +108,9 @@ class Deadline:
         if late is not None:
             raise late
 
-    def _wait(self, longest: float | None) -> Wait | None:
-        wait = Wait(_or_inf(longest), self)
-        return None if wait == inf else wait
-
-    def late(self) -> APITimeoutError | None:
-        """What to say when a clock has run out, else None."""
-        now = self.clock()
+    def late(self, rounding: float = 0) -> APITimeoutError | None:
+        """The error when a clock has run out, or will within `rounding` seconds; else None."""
+        now = self.clock() + rounding
         if now >= self._end:
             return APITimeoutError(
                 "The call took longer than the timeout `total` allows"
@@ -150,6 +122,14 @@ class Deadline:
                 f" ({_or_inf(self._timeout.between_chunks):g} s)."
             )
         return None
+
+
+_TIMED_OUT = {
+    "connect": "The API could not be reached in time (timeout `connect`).",
+    "read": "The API sent nothing for longer than the timeout `read` allows.",
+    "write": "The API took the request too slowly (timeout `write`).",
+    "pool": "All connections stayed in use for longer than the timeout `pool` allows.",
+}
 
 
 def _or_inf(seconds: float | None) -> float:

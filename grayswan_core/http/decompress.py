@@ -1,4 +1,4 @@
-"""Compressed bodies decompressed a little at a time. Sans-I/O.
+"""Compressed bodies unpacked a little at a time. Pure.
 
 Identity is asked for, but a gateway may compress all the same. What a small body unpacks to can
 be huge, so no step here makes more than a piece's worth, and whoever takes the pieces counts.
@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterator
 from typing import Any
 
-from grayswan_core.errors import APIConnectionError, ResponseError
+from grayswan_core.errors import ResponseError
 
 __all__ = ["Unpacker"]
 
@@ -38,11 +38,11 @@ class Unpacker:
         codings = [name for name in named if name not in ("", "identity")]
         if codings not in ([], ["gzip"], ["x-gzip"], ["deflate"]):
             raise ResponseError(
-                f"The response is encoded as {coding[:100]!r}, which was not asked for and cannot"
-                " be decompressed within the limits. A gateway on the way may be set to do so."
+                f"The answer is packed as {coding[:100]!r}, which was not asked for and cannot"
+                " be unpacked within the limits. A gateway on the way may be set to do so."
             )
         self._packed = bool(codings)
-        self._begun = b""  # the first bytes of a member, until there are enough to tell its kind
+        self._begun = b""
         self._unpack: Any = None
 
     def feed(self, piece: bytes) -> Iterator[bytes]:
@@ -54,44 +54,12 @@ class Unpacker:
         if not self._packed:
             yield piece
             return
-        while piece:
-            if self._unpack is None or self._unpack.eof:
-                piece = self._next_member(piece)
-            if piece:
-                yield from self._member(piece)
-                piece = self._unpack.unused_data if self._unpack.eof else b""
-
-    def close(self) -> None:
-        """Say that the body has ended.
-
-        Raises:
-            APIConnectionError: it is packed and cut short.
-        """
-        if self._packed and (self._begun or self._unpack is None or not self._unpack.eof):
-            raise APIConnectionError(
-                "The body of the response cannot be decompressed: it ended too early."
-            )
-
-    def _next_member(self, piece: bytes) -> bytes:
-        """Begin to unpack the body, or what follows a whole member of it; the bytes to go on with.
-
-        Raises:
-            ResponseError: what follows is neither another member (RFC 1952, 2.2) nor padding.
-        """
-        if self._unpack is not None and not self._begun:
-            piece = piece.lstrip(b"\0")
-        self._begun += piece
-        if len(self._begun) < _HEADER_SIZE:
-            return b""
-        start, self._begun = self._begun, b""
-        if self._unpack is not None and not start.startswith(_GZIP):
-            raise ResponseError(
-                "The body of the response cannot be decompressed: other bytes follow its end."
-            )
-        self._unpack = zlib.decompressobj(_window(start))
-        return start
-
-    def _member(self, piece: bytes) -> Iterator[bytes]:
+        if self._unpack is None:
+            self._begun += piece
+            if len(self._begun) < _HEADER_SIZE:
+                return
+            piece = self._begun
+            self._unpack = zlib.decompressobj(_window(piece))
         more = True
         while more and not self._unpack.eof:
             unpacked = self._step(piece)
@@ -100,13 +68,20 @@ class Unpacker:
             if unpacked:
                 yield unpacked
 
+    def close(self) -> None:
+        """Say that the body has ended.
+
+        Raises:
+            ResponseError: it is packed and cut short.
+        """
+        if self._packed and not (self._unpack is not None and self._unpack.eof):
+            raise ResponseError("The body of the answer cannot be unpacked: it is cut short.")
+
     def _step(self, piece: bytes) -> bytes:
         try:
             unpacked: bytes = self._unpack.decompress(piece, _PIECE_SIZE)
         except zlib.error as error:
-            raise ResponseError(
-                f"The body of the response cannot be decompressed: {error}."
-            ) from error
+            raise ResponseError(f"The body of the answer cannot be unpacked: {error}.") from error
         return unpacked
 
 

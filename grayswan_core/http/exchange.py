@@ -13,19 +13,16 @@ import time
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import aclosing, closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from grayswan_core.errors import APIError
-from grayswan_core.http import gate, transport
+from grayswan_core.http import gate
 from grayswan_core.http.attempt import Attempt, Call
 from grayswan_core.http.deadline import Deadline
-from grayswan_core.http.http_clients import HttpClients
-from grayswan_core.http.network import keeps_deadlines
+from grayswan_core.http.failures import Translated
 from grayswan_core.http.retry import RetryPolicy
+from grayswan_core.http.transports import Transports
 from grayswan_core.limits import Limits, Timeout
-
-if TYPE_CHECKING:
-    import httpx
 
 __all__ = ["Exchange", "aonly", "only"]
 
@@ -39,14 +36,14 @@ class Exchange:
     """How the calls of one client are made.
 
     Attributes:
-        http: The connections.
+        transports: What sends requests.
         timeout: The longest waits, in seconds.
         limits: The largest bodies, in bytes.
         retry: Whether to try again, and when.
         hide_secrets: Takes secrets that a response has echoed out of an error.
     """
 
-    http: HttpClients
+    transports: Transports
     timeout: Timeout
     limits: Limits
     retry: RetryPolicy
@@ -58,32 +55,27 @@ class Exchange:
         Raises:
             APIError: the call failed, and retrying did not help.
         """
+        request = call.request
         deadline = Deadline(self.timeout)
-        body = piece = b""
+        piece = b""
         for number in itertools.count(1):
-            admission = gate.admit(len(call.body), deadline)
-            attempt = Attempt(call, deadline, self.limits.max_response_size)
+            admission = gate.admit(len(request.body), deadline)
+            attempt = Attempt(call, deadline, self.limits)
             try:
                 with admission:
                     with (
                         attempt,
-                        transport.Translated(deadline),
-                        self.http.sync_client() as client,
-                        closing(
-                            transport.send(client, _request(client, call, deadline))
-                        ) as response,
+                        Translated(request.url, deadline),
+                        closing(self.transports.open(request, deadline)) as response,
                     ):
-                        if not _begins(attempt, response, call):
-                            size = self.limits.max_error_size
-                            body = transport.read_head(response, size, deadline)
-                            raise call.refusal(response.status_code, response.headers, body)
-                        for piece in transport.pieces(response, deadline):
+                        attempt.begin(
+                            response.status, response.headers, may_linger=response.may_linger
+                        )
+                        while not attempt.over and (piece := response.read()):
                             yield from attempt.feed(piece)
-                            if attempt.over:
-                                break
                     yield from attempt.close()
             except APIError as error:
-                body = piece = b""  # the API may have echoed a secret
+                piece = b""  # the API may have echoed a secret
                 delay = self._delay(number, error, attempt, deadline)
             else:
                 return
@@ -91,35 +83,30 @@ class Exchange:
 
     async def arun(self, call: Call[_T]) -> AsyncGenerator[_T, None]:
         """`run`, async."""
+        request = call.request
         deadline = Deadline(self.timeout)
-        body = piece = b""
+        piece = b""
         for number in itertools.count(1):
-            admission = await gate.aadmit(len(call.body), deadline)
-            attempt = Attempt(call, deadline, self.limits.max_response_size)
+            admission = await gate.aadmit(len(request.body), deadline)
+            attempt = Attempt(call, deadline, self.limits)
             try:
-                # No context manager here may be an async generator: when a loop ends, it closes
-                # all of them at once, and one cannot be closed while another closes it.
                 with admission:
-                    with attempt, transport.Translated(deadline):
-                        async with (
-                            self.http.async_client() as client,
-                            aclosing(
-                                await transport.asend(client, _request(client, call, deadline))
-                            ) as response,
-                        ):
-                            if not _begins(attempt, response, call):
-                                size = self.limits.max_error_size
-                                body = await transport.aread_head(response, size, deadline)
-                                raise call.refusal(response.status_code, response.headers, body)
-                            async for piece in transport.apieces(response, deadline):
+                    with attempt, Translated(request.url, deadline):
+                        # Closing never waits: when a loop ends, it closes all async generators at
+                        # once, and one that waited could not be closed by another meanwhile.
+                        async with aclosing(
+                            await self.transports.aopen(request, deadline)
+                        ) as response:
+                            attempt.begin(
+                                response.status, response.headers, may_linger=response.may_linger
+                            )
+                            while not attempt.over and (piece := await response.aread()):
                                 for item in attempt.feed(piece):
                                     yield item
-                                if attempt.over:
-                                    break
                     for item in attempt.close():
                         yield item
             except APIError as error:
-                body = piece = b""  # the API may have echoed a secret
+                piece = b""  # the API may have echoed a secret
                 delay = self._delay(number, error, attempt, deadline)
             else:
                 return
@@ -142,27 +129,6 @@ class Exchange:
         # Nothing that the API said: it may quote the prompt.
         _log.info("Try %d ended in %s; next in %.1f s.", number, type(error).__name__, delay)
         return delay
-
-
-def _request(
-    client: httpx.Client | httpx.AsyncClient, call: Call[Any], deadline: Deadline
-) -> httpx.Request:
-    """What one try sends."""
-    headers = {
-        **call.headers(),
-        "accept": call.accept,
-        # A small compressed body can unpack to gigabytes, and tokens compress badly.
-        "accept-encoding": "identity",
-    }
-    return transport.new_request(client, call.url, headers, call.body, deadline.waits())
-
-
-def _begins(attempt: Attempt[Any], response: httpx.Response, call: Call[Any]) -> bool:
-    """Whether the response is of the kind asked for; the attempt notes its beginning."""
-    lingers = keeps_deadlines(response)
-    attempt.begin(response.status_code, response.headers, may_linger=lingers)
-    kind = response.headers.get("content-type", call.accept)
-    return response.is_success and kind.partition(";")[0].strip().lower() == call.accept
 
 
 def only(items: Generator[_T, None, None]) -> _T:

@@ -18,12 +18,12 @@ import grayswan_core
 ROOT = Path(grayswan_core.__file__).parents[1]
 PACKAGES = ("grayswan_core", "langchain_grayswan", "llama_index_grayswan")
 
+_CLOSED_ON_RETURN = "the connections of the running loop are closed before it returns"
+
 DIFFERENT = {
-    "CygnetClient.aclose": "the connections of the running loop are closed before it returns",
-    "HttpClients.aclose": "the connections of the running loop are closed before it returns",
-    "HttpClients.async_client": "a context manager that is an async generator could not be closed"
-    " while its loop closes all of them",
-    "apieces": "there is no async `iter`",
+    "CygnetClient.aclose": _CLOSED_ON_RETURN,
+    "AsyncHttpxTransport.aclose": _CLOSED_ON_RETURN,
+    "Transports.aclose": _CLOSED_ON_RETURN,
 }
 """Twins that cannot be equal, and why."""
 
@@ -93,7 +93,7 @@ TWINS = list(twins())
 
 def sync_form(node, sync_names=frozenset()):
     text = ast.unparse(ast.fix_missing_locations(Sync().visit(node)))
-    text = text.replace("asyncio.sleep", "time.sleep").replace("async_client", "sync_client")
+    text = text.replace("asyncio.sleep", "time.sleep")
 
     def translated(match):
         return match[1] + match[2] if match[1] + match[2] in sync_names else match[0]

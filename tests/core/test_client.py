@@ -43,6 +43,7 @@ from grayswan_core import (
     StreamError,
     Timeout,
 )
+from grayswan_core.http.protocol import ProtocolError
 from grayswan_core.untrusted.marks import mark_untrusted
 
 REQUEST = ChatRequest(model="cygnet", messages=[Message(role="user", content="Hello")])
@@ -434,7 +435,7 @@ async def test_a_broken_connection_is_tried_again_and_then_an_error(server, call
     server.play_always(*steps)
     with pytest.raises(APIConnectionError) as caught:
         await calls.complete()
-    assert isinstance(caught.value.__cause__, httpx.HTTPError)
+    assert isinstance(caught.value.__cause__, ProtocolError | OSError)
 
 
 async def test_a_service_that_is_not_there_is_an_error(half, server, new_client, sleeps):

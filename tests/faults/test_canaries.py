@@ -66,27 +66,34 @@ ECHOES = {
 LOGGED = ["a whole stream", "401", "429, a wait of a day", "reset", "bad JSON", "an error text"]
 
 
+@pytest.fixture(params=["direct", "httpx"])
+def transport(request):
+    return request.param
+
+
 @pytest.mark.parametrize(
     "fault", [f for f in (*ANY_WAY, *STREAMED) if f.name in LOGGED], ids=lambda fault: fault.name
 )
-def test_no_log_shows_a_secret_nor_what_was_said(server, logged, fault):
+def test_no_log_shows_a_secret_nor_what_was_said(server, logged, fault, transport):
     server.play_always(*fault.steps)
     for make in OURS.values():
         for is_async in (False, True):
-            outcome_of(make, STREAM, server.url, fault, is_async=is_async)
+            outcome_of(make, STREAM, server.url, fault, is_async=is_async, transport=transport)
     assert [HEADER] == server.requests[0].all("x-gateway")
-    assert "connect_tcp" in logged.getvalue()
+    assert {"direct": "Using selector", "httpx": "connect_tcp"}[transport] in logged.getvalue()
     for unseen in (*SECRETS, "Hello", "so far"):
         assert unseen not in logged.getvalue()
 
 
 @pytest.mark.parametrize("steps", ECHOES.values(), ids=ECHOES)
 @pytest.mark.parametrize("how", [PLAIN, STREAM])
-def test_what_the_service_echoes_is_hidden(server, how, steps):
+def test_what_the_service_echoes_is_hidden(server, how, steps, transport):
     server.play_always(steps)
     for make in OURS:
         for is_async in (False, True):
-            outcome = outcome_of(OURS[make], how, server.url, ANY_WAY[0], is_async=is_async)
+            outcome = outcome_of(
+                OURS[make], how, server.url, ANY_WAY[0], is_async=is_async, transport=transport
+            )
             assert isinstance(outcome.error, APIError)
             assert_clean(outcome.error)
 

@@ -61,7 +61,7 @@ def settings(url: str, fault: Fault, timeout: Timeout | None, **more: Any) -> di
     return {"api_key": KEY, "base_url": url, "default_headers": {"x-gateway": HEADER}, **given}
 
 
-_CLIENTS = ("http_client", "http_async_client")
+_CLIENTS = ("http_client", "http_async_client", "transport")
 
 
 class _Core:

@@ -15,7 +15,8 @@ from grayswan_core.errors import (
 )
 from grayswan_core.http.attempt import Attempt, Call
 from grayswan_core.http.deadline import Deadline
-from grayswan_core.limits import Timeout
+from grayswan_core.http.protocol import Request
+from grayswan_core.limits import Limits, Timeout
 from grayswan_core.wire import ChatResponse
 
 A = b'data: {"choices": [{"index": 0, "delta": {"content": "a"}}]}\n\n'
@@ -39,8 +40,10 @@ def clock():
 def begin(clock):
     def start(new_reader=ChunkStream, *, may_linger=True, size=10_000, **timeout):
         streams = new_reader is not plain
-        call = Call("http://x/", dict, b"", "text/event-stream", streams, new_reader, refuse)
-        attempt = Attempt(call, Deadline(Timeout(**timeout), clock), size)
+        request = Request("http://x/", dict, b"")
+        call = Call(request, "text/event-stream", streams, new_reader, refuse)
+        limits = Limits(max_response_size=size, max_error_size=10)
+        attempt = Attempt(call, Deadline(Timeout(**timeout), clock), limits)
         attempt.begin(200, {"x-request-id": "req-1"}, may_linger=may_linger)
         return attempt
 
@@ -143,16 +146,18 @@ def test_the_response_is_known_by_its_request_id(begin):
 
 
 def test_a_call_shows_neither_its_prompt_nor_its_headers(begin):
-    shown = repr(replace(begin()._call, body=b"the prompt", headers=lambda: {"key": "secret"}))
+    request = Request("http://x/", lambda: {"key": "secret"}, b"the prompt")
+    shown = repr(replace(begin()._call, request=request))
     assert "prompt" not in shown
     assert "headers" not in shown
 
 
 def test_no_try_begins_when_the_time_is_up(clock):
     deadline = Deadline(Timeout(total=1), clock)
+    call = Call(Request("http://x/", dict, b""), "", True, ChunkStream, refuse)
     clock.now = 1
     with pytest.raises(APITimeoutError, match="total"):
-        Attempt(Call("http://x/", dict, b"", "", True, ChunkStream, refuse), deadline, 10)
+        Attempt(call, deadline, Limits())
 
 
 REPEATED = A.replace(b"}}]", b'}, "finish_reason": "stop"}]')

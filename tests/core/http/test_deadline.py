@@ -5,7 +5,7 @@ from math import inf
 import pytest
 
 from grayswan_core.errors import APITimeoutError
-from grayswan_core.http.deadline import Deadline, Wait
+from grayswan_core.http.deadline import Deadline
 from grayswan_core.limits import Timeout
 
 
@@ -96,11 +96,14 @@ def test_what_follows_a_whole_answer_has_its_own_short_time(deadline, clock):
         deadline.check()
 
 
-def test_a_new_request_begins_without_the_last_ones_clocks(deadline, clock):
+def test_a_new_try_begins_without_the_last_ones_clocks(deadline, clock):
     deadline.expect_chunk()
     clock.now += 50
-    deadline.waits()
+    deadline.expect_nothing()
     assert 50 == deadline.remaining()
+
+
+WAITS = ("connect", "read", "write", "pool")
 
 
 def test_without_limits_nothing_is_ever_late(clock):
@@ -109,36 +112,36 @@ def test_without_limits_nothing_is_ever_late(clock):
     clock.now += 1e12
     deadline.check()
     assert inf == deadline.remaining()
-    assert [None] * 4 == list(deadline.waits().values())
+    assert [None] * 4 == [deadline.seconds(wait) for wait in WAITS]
 
 
-def test_each_wait_of_a_request_ends_with_the_call(clock):
+def test_each_wait_ends_with_the_call(clock):
     deadline = Deadline(Timeout(connect=5, read=60, write=70, pool=80, total=65), clock)
-    assert {"connect": 5, "read": 60, "write": 65, "pool": 65} == deadline.waits()
+    assert [5, 60, 65, 65] == [deadline.seconds(wait) for wait in WAITS]
     clock.now += 62
-    assert {"connect": 3, "read": 3, "write": 3, "pool": 3} == deadline.waits()
+    assert [3, 3, 3, 3] == [deadline.seconds(wait) for wait in WAITS]
 
 
-def test_a_wait_that_nobody_asks_again_is_for_a_chunk_at_most_once_the_answer_has_begun(deadline):
-    assert 60 == deadline.waits()["read"]
+def test_a_wait_is_for_a_chunk_at_most_once_the_response_has_begun(deadline):
+    assert 60 == deadline.seconds("read")
     deadline.expect_chunk()
-    assert 10 == deadline.read_wait()
+    assert 10 == deadline.seconds("read")
 
 
-def test_a_wait_knows_how_long_it_is_now(deadline, clock):
-    wait = deadline.waits()["read"]
-    assert 60 == wait.now()
-    deadline.expect_chunk()
-    clock.now += 7
-    assert 3 == wait.now()
-    clock.now += 7
-    assert -4 == wait.now()
+@pytest.mark.parametrize("wait", WAITS)
+def test_no_wait_begins_too_late(deadline, clock, wait):
+    clock.now += 100
+    with pytest.raises(APITimeoutError, match="`total`"):
+        deadline.seconds(wait)
 
 
 def test_a_wait_is_never_no_wait_at_all(deadline, clock):
-    clock.now += 200
-    assert 0 < deadline.waits()["connect"]
+    clock.now += 99.9999
+    assert 0.001 == deadline.seconds("connect")
 
 
-def test_a_wait_for_ever_is_none(clock):
-    assert Wait(inf, Deadline(Timeout.of(None), clock)).now() is None
+@pytest.mark.parametrize("wait", WAITS)
+def test_a_wait_that_timed_out_is_named(deadline, clock, wait):
+    assert f"`{wait}`" in deadline.timed_out(wait).message
+    clock.now += 99.999  # a timer may be early by as much
+    assert "`total`" in deadline.timed_out(wait).message

@@ -1,0 +1,1 @@
+"""The default transport: HTTP/1.1 over sockets and asyncio protocols, parsed by httptools."""

@@ -1,0 +1,248 @@
+"""A connection as an asyncio protocol."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from grayswan_core.http.address import Address
+from grayswan_core.http.deadline import Deadline
+from grayswan_core.http.direct.lookup import SocketAddress, look_up
+from grayswan_core.http.direct.parser import ResponseParser
+from grayswan_core.http.direct.wire import is_silent, new_socket, piece, piece_count
+from grayswan_core.http.own_task import in_own_task
+from grayswan_core.http.protocol import ConnectError, Request, WaitTimeoutError
+
+if TYPE_CHECKING:
+    import ssl
+
+__all__ = ["AsyncConnection"]
+
+
+# Bytes of a body that may wait for their reader before the server has to.
+_MAX_BUFFERED = 256 * 1024
+
+
+class AsyncConnection(asyncio.Protocol):
+    """A connection of one event loop that one call uses at a time.
+
+    Args:
+        loop: The loop.
+        connected: The socket.
+        on_close: Called when it is closed, by whomever.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        connected: socket.socket,
+        on_close: Callable[[AsyncConnection], None],
+    ) -> None:
+        self._loop = loop
+        self._socket = connected
+        self._on_close = on_close
+        self._transport: asyncio.Transport | None = None
+        self._parser: ResponseParser | None = None
+        self._is_open = False
+        self._reads = self._writes = True
+        self._waiter: asyncio.Future[None] | None = None
+        self._alarm: asyncio.TimerHandle | None = None
+        self._alarm_at = self._due = 0.0
+
+    @classmethod
+    async def connect(
+        cls,
+        address: Address,
+        context: ssl.SSLContext | None,
+        deadline: Deadline,
+        on_close: Callable[[AsyncConnection], None],
+    ) -> AsyncConnection:
+        """Connect, TLS included, to the first of the host's addresses that answers.
+
+        Raises:
+            ConnectError: none does.
+            WaitTimeoutError: none does in time.
+        """
+        seconds = deadline.seconds("connect")
+        work = _connect(address, context, seconds, on_close)
+        try:
+            return await in_own_task(work, seconds, AsyncConnection.close)
+        except asyncio.TimeoutError as error:
+            if getattr(error, "errno", None) is not None:  # the system's, as of a route
+                raise ConnectError(error) from error
+            raise WaitTimeoutError("connect") from error
+        except OSError as error:
+            raise ConnectError(error) from error
+
+    async def request(self, request: Request, deadline: Deadline) -> ResponseParser:
+        """Send a request and parse its response as far as the end of its head."""
+        self._parser = parser = ResponseParser()
+        for number in range(piece_count(request)):
+            while not self._writes and self._is_open and not parser.has_head:
+                await self._wait(deadline, "write")
+            if not self._is_open or parser.has_head or self._transport is None:
+                parser.forbid_reuse()  # it answered before it had all of the request
+                break
+            self._transport.write(piece(request, number))
+        while not parser.has_head:
+            await self._receive(parser, deadline)
+        return parser
+
+    async def read(self, parser: ResponseParser, deadline: Deadline) -> bytes:
+        """The next piece of the body; nothing at its end."""
+        while not parser.buffered and not parser.complete:
+            await self._receive(parser, deadline)
+        if not self._reads and self._transport is not None:
+            self._reads = True
+            self._transport.resume_reading()
+        return parser.take()
+
+    async def _receive(self, parser: ResponseParser, deadline: Deadline) -> None:
+        parser.check()
+        await self._wait(deadline, "read")
+
+    async def _wait(self, deadline: Deadline, wait: str) -> None:
+        """Wait until something happens to the connection."""
+        self._set_alarm(deadline.seconds(wait))
+        self._waiter = self._loop.create_future()
+        try:
+            await self._waiter
+        except asyncio.TimeoutError as error:
+            raise WaitTimeoutError(wait) from error
+        finally:
+            self._waiter = None
+
+    def _set_alarm(self, seconds: float | None) -> None:
+        """Let a wait end. There is one timer, which is moved when it rings, not at each wait."""
+        if seconds is None:
+            self._due = float("inf")
+            return
+        self._due = self._loop.time() + seconds
+        if self._alarm is not None:
+            if self._alarm_at <= self._due:
+                return
+            self._alarm.cancel()
+        self._alarm = self._loop.call_at(self._due, self._ring)
+        self._alarm_at = self._due
+
+    def _ring(self) -> None:
+        self._alarm = None
+        waiter = self._waiter
+        if waiter is None or waiter.done():
+            return
+        seconds = self._due - self._loop.time()
+        if seconds > 0:
+            if seconds != float("inf"):
+                self._set_alarm(seconds)
+        else:
+            waiter.set_exception(asyncio.TimeoutError())
+
+    def _wake(self) -> None:
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    # --- the pool's
+
+    def is_usable(self) -> bool:
+        """Whether it is open and nothing has arrived since the last response."""
+        parser = self._parser
+        answered = parser is None or (parser.complete and parser.reusable)
+        return self._is_open and answered and is_silent(self._socket)
+
+    def close(self) -> None:
+        """Close it without waiting; the peer sees it within a turn of the loop."""
+        self._is_open = False
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        if self._transport is not None and not self._loop.is_closed():
+            self._transport.abort()
+        elif self._transport is not None:
+            self._socket.close()  # the loop ended without closing what it had open
+
+    # --- called by asyncio
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport  # type: ignore[assignment] # of a stream, it is a Transport
+        self._is_open = True
+
+    def data_received(self, data: bytes) -> None:
+        parser = self._parser
+        if parser is None or parser.complete:
+            self.close()  # a response without a request
+            return
+        parser.feed(data)
+        if parser.buffered > _MAX_BUFFERED and self._reads and self._transport is not None:
+            self._reads = False
+            self._transport.pause_reading()
+        self._wake()
+
+    def eof_received(self) -> None:
+        self._end()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if error is not None and self._parser is not None:
+            self._parser.fail(error)
+        self._end()
+        self.close()
+        self._transport = None
+        self._on_close(self)
+
+    def pause_writing(self) -> None:
+        self._writes = False
+
+    def resume_writing(self) -> None:
+        self._writes = True
+        self._wake()
+
+    def _end(self) -> None:
+        self._is_open = False
+        if self._parser is not None:
+            self._parser.feed_eof()
+        self._wake()
+
+
+async def _connect(
+    address: Address,
+    context: ssl.SSLContext | None,
+    seconds: float | None,
+    on_close: Callable[[AsyncConnection], None],
+) -> AsyncConnection:
+    loop = asyncio.get_running_loop()
+    end = None if seconds is None else loop.time() + seconds
+    connected = await _first_socket(await asyncio.wrap_future(look_up(address)), end)
+    _, connection = await loop.create_connection(
+        lambda: AsyncConnection(loop, connected, on_close),
+        sock=connected,
+        ssl=context,
+        server_hostname=None if context is None else address.host,
+    )
+    return connection
+
+
+async def _first_socket(found: list[SocketAddress], end: float | None) -> socket.socket:
+    loop = asyncio.get_running_loop()
+    error: OSError | asyncio.TimeoutError | None = None
+    for number, (family, kind, protocol, where) in enumerate(found):
+        connecting = new_socket(family, kind, protocol)
+        connecting.setblocking(False)
+        others = len(found) - number
+        try:
+            if others == 1 or end is None:
+                await loop.sock_connect(connecting, where)
+            else:
+                # Each has its share of the time, so that one that is silent does not take all.
+                share = (end - loop.time()) / others
+                await in_own_task(loop.sock_connect(connecting, where), share)
+        except (OSError, asyncio.TimeoutError) as failure:
+            connecting.close()
+            error = failure
+        except BaseException:
+            connecting.close()
+            raise
+        else:
+            return connecting
+    raise error or OSError("its host name has no address")

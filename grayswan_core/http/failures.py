@@ -1,0 +1,83 @@
+"""What went wrong below a call, as one of our errors. The only place that translates.
+
+What the caller has to change is a `ConfigurationError`; what the network did, an
+`APIConnectionError`; anything else, an `APIError` that asks to be reported.
+"""
+
+from __future__ import annotations
+
+import ssl
+from types import TracebackType
+
+from grayswan_core.errors import APIConnectionError, APIError, GraySwanError
+from grayswan_core.http.address import parse_url
+from grayswan_core.http.deadline import Deadline
+from grayswan_core.http.protocol import ConnectError, TransportError, WaitTimeoutError
+
+__all__ = ["Translated"]
+
+
+class Translated:
+    """Lets the errors of a block out as ours, each caused by the original.
+
+    The original loses its traceback: the frames there may hold the request, key and all, and
+    tools that print or send the locals of a traceback would show it.
+
+    Args:
+        url: Where the request goes.
+        deadline: Knows which timeout it was that ran out.
+    """
+
+    def __init__(self, url: str, deadline: Deadline) -> None:
+        self._url = url
+        self._deadline = deadline
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if isinstance(error, Exception) and not isinstance(error, GraySwanError):
+            _strip(error)
+            raise self._translated(error) from error
+
+    def _translated(self, error: Exception) -> APIError:
+        address = str(parse_url(self._url).address)
+        if isinstance(error, WaitTimeoutError):
+            late = self._deadline.timed_out(error.wait)
+            late.message = f"{late.message.removesuffix('.')}: {address}."
+            return late
+        cause = error.reason if isinstance(error, ConnectError) else error
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return APIConnectionError(
+                f"The certificate of {address} cannot be verified: {cause.verify_message}."
+                " Where a proxy or a company replaces certificates, name its own in the variable"
+                " SSL_CERT_FILE.",
+                should_retry=False,
+            )
+        if isinstance(error, ConnectError):
+            return APIConnectionError(f"{address} cannot be reached: {_reason(cause)}.")
+        if isinstance(error, TransportError | OSError):
+            return APIConnectionError(
+                f"The connection to {address} broke before the response ended: {_reason(error)}."
+            )
+        return APIError(
+            f"The call to {address} failed in a way that is not known here, please report it:"
+            f" {type(error).__name__}: {error}"
+        )
+
+
+def _reason(error: BaseException) -> str:
+    words = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return str(words).rstrip(".")
+
+
+def _strip(error: BaseException | None) -> None:
+    """Take the frames off an error and those behind it."""
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__cause__ or error.__context__
