@@ -52,7 +52,12 @@ from llama_index_grayswan.structured import (
     stream_objects,
     whole_at_end,
 )
-from llama_index_grayswan.tools import offered_tools, sent_choice, tool_selections
+from llama_index_grayswan.tools import (
+    offered_tools,
+    sent_choice,
+    tool_lookup,
+    tool_selections,
+)
 
 if TYPE_CHECKING:
     from llama_index.core.tools.types import BaseTool
@@ -284,12 +289,19 @@ class GraySwan(ModelSettings, FunctionCallingLLM):
         )
 
     def predict_and_call(self, tools: Sequence[BaseTool], *args: Any, **kwargs: Any) -> Any:
-        """Let the model call one of the tools, and run it; arguments are those of LlamaIndex."""
-        return super().predict_and_call(callable_by_core(tools), *args, **kwargs)
+        """Let the model call one of the tools, and run it; arguments are those of LlamaIndex.
+
+        Raises:
+            ToolCallMissingError: there is no call, or it is of no tool on offer.
+            ToolCallArgumentsError: a call's arguments are not a JSON object.
+        """
+        with tool_lookup():
+            return super().predict_and_call(callable_by_core(tools), *args, **kwargs)
 
     async def apredict_and_call(self, tools: Sequence[BaseTool], *args: Any, **kwargs: Any) -> Any:
         """`predict_and_call`, async."""
-        return await super().apredict_and_call(callable_by_core(tools), *args, **kwargs)
+        with tool_lookup():
+            return await super().apredict_and_call(callable_by_core(tools), *args, **kwargs)
 
     def _structured_stream_call(
         self,

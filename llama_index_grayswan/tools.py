@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from llama_index.core.base.llms.types import ChatResponse, ToolCallBlock
@@ -17,7 +18,7 @@ from llama_index_grayswan.schemas import description_of, parameters_of
 if TYPE_CHECKING:
     from llama_index.core.tools.types import BaseTool
 
-__all__ = ["offered_tools", "sent_choice", "sent_name", "tool_selections"]
+__all__ = ["offered_tools", "sent_choice", "sent_name", "tool_lookup", "tool_selections"]
 
 _NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9_-]")
 
@@ -105,6 +106,21 @@ def tool_selections(
         )
     arriving = response.delta is not None and finish_reason is None
     return [_selection(block, arriving=arriving, strict=strict) for block in blocks]
+
+
+@contextmanager
+def tool_lookup() -> Iterator[None]:
+    """Make an error about the model's response of the one that core's look-up of tools gives.
+
+    Raises:
+        ToolCallMissingError: the model's call is of no tool on offer.
+    """
+    try:
+        yield
+    except KeyError as error:
+        raise ToolCallMissingError(
+            f"The model's call is of no tool on offer: {error.args[0]}."
+        ) from error
 
 
 def _selection(block: ToolCallBlock, *, arriving: bool, strict: bool) -> ToolSelection:

@@ -59,13 +59,19 @@ class CompletionMessage(BaseModel):
     tool_call_id: str | None = None
 
 
+class CompletionFunction(FunctionDefinition):
+    """A function; OpenAI's other fields, such as `strict`, which its clients send, are ignored."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
 class CompletionTool(BaseModel):
     """A tool; unlike with OpenAI, its description and parameters are required."""
 
     model_config = ConfigDict(extra="ignore")
 
     type: Literal["function"] = "function"
-    function: FunctionDefinition
+    function: CompletionFunction
 
 
 class CompletionRequest(BaseModel):
