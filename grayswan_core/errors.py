@@ -23,6 +23,7 @@ GraySwanError
         ├── ToolCallMissingError (ValueError)    no tool was called where one had to be
         ├── ToolCallArgumentsError (ValueError)  a tool call's arguments are cut or unreadable
         ├── ContentFilterError            the model refused, and that was to be an error
+        │   └── CygnalViolationError      a guard blocked something, which was to be an error
         └── StreamError                   the API reported an error inside the stream
 ```
 
@@ -51,6 +52,7 @@ __all__ = [
     "ConflictError",
     "ContentFilterError",
     "ContextOverflowError",
+    "CygnalViolationError",
     "GraySwanError",
     "IncompleteStreamError",
     "InternalServerError",
@@ -255,6 +257,24 @@ class ToolCallArgumentsError(ResponseError, ValueError):
 
 class ContentFilterError(ResponseError):
     """The model refused to answer, and the model was set to make that an error."""
+
+
+class CygnalViolationError(ContentFilterError):
+    """A Cygnal guard blocked something, and was set to make that an error.
+
+    Attributes:
+        report: The judgement as plain data: `stage`, `reasons`, `violation`, `rules` and so on.
+    """
+
+    def __init__(
+        self, message: str, *, report: dict[str, Any] | None = None, **details: Any
+    ) -> None:
+        super().__init__(message, **details)
+        self.report = report or {}
+
+    def details(self) -> dict[str, Any]:
+        """As with any `APIError`, with the report."""
+        return {**super().details(), "report": self.report}
 
 
 class StreamError(ResponseError):

@@ -17,6 +17,9 @@ from langchain_grayswan.chat_models import ChatGraySwan
 from langchain_grayswan.messages import DataMessage
 
 if TYPE_CHECKING:
+    from langchain_grayswan.guard.documents import GuardDocuments
+    from langchain_grayswan.guard.middleware import CygnalMiddleware
+    from langchain_grayswan.guard.protecting import protect
     from langchain_grayswan.prompts import DataMessagePromptTemplate
     from langchain_grayswan.untrusted import (
         MarkDocuments,
@@ -32,11 +35,14 @@ else:  # prompts and retrievers take longer to import than all the rest
     __getattr__ = lazy_attributes(
         __name__,
         {
+            "CygnalMiddleware": "guard.middleware",
             "DataMessagePromptTemplate": "prompts",
+            "GuardDocuments": "guard.documents",
             "MarkDocuments": "untrusted",
             "UntrustedRetriever": "untrusted",
             "mark_untrusted": "untrusted",
             "mark_documents": "untrusted",
+            "protect": "guard.protecting",
             "strip_marks": "untrusted",
             "untrusted_loader": "untrusted",
             "untrusted_retriever": "untrusted",
@@ -46,12 +52,15 @@ else:  # prompts and retrievers take longer to import than all the rest
 
 __all__ = [
     "ChatGraySwan",
+    "CygnalMiddleware",
     "DataMessage",
     "DataMessagePromptTemplate",
+    "GuardDocuments",
     "MarkDocuments",
     "UntrustedRetriever",
     "mark_documents",
     "mark_untrusted",
+    "protect",
     "strip_marks",
     "untrusted_loader",
     "untrusted_retriever",

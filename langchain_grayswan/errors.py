@@ -90,6 +90,9 @@ class StreamError(core.StreamError, langchain.ModelAPIError): ...
 class ContentFilterError(core.ContentFilterError, ModelRefusalError): ...
 
 
+class CygnalViolationError(core.CygnalViolationError, ContentFilterError): ...
+
+
 # What these say is that the output is not what was asked for, which is what a chain that parses
 # output looks for.
 
@@ -127,6 +130,7 @@ _BY_CORE_CLASS: dict[type[BaseException], type[core.GraySwanError]] = {
         IncompleteStreamError,
         StreamError,
         ContentFilterError,
+        CygnalViolationError,
         ToolCallMissingError,
         ToolCallArgumentsError,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable
 from hashlib import blake2b
 from threading import Lock
 from typing import Any
@@ -21,7 +21,7 @@ def digest(*values: Any) -> bytes:
 
 
 class VerdictCache:
-    """The verdicts used last, and digests of inputs that were blocked; safe among threads.
+    """The verdicts used last, and digests of calls that were allowed; safe among threads.
 
     Args:
         size: How many of each are kept; 0 keeps none.
@@ -30,7 +30,7 @@ class VerdictCache:
     def __init__(self, size: int) -> None:
         self._size = size
         self._verdicts: OrderedDict[bytes, Verdict] = OrderedDict()
-        self._blocked: OrderedDict[bytes, None] = OrderedDict()
+        self._approved: OrderedDict[bytes, None] = OrderedDict()
         self._lock = Lock()
 
     def get(self, key: bytes) -> Verdict | None:
@@ -44,15 +44,15 @@ class VerdictCache:
             self._verdicts[key] = verdict.without_quotes()
             _trim(self._verdicts, self._size)
 
-    def block(self, keys: Sequence[bytes]) -> None:
-        """Remember that inputs with these digests were blocked."""
+    def approve(self, keys: Iterable[bytes]) -> None:
+        """Remember that calls with these digests were allowed."""
         with self._lock:
-            self._blocked.update(dict.fromkeys(keys))
-            _trim(self._blocked, self._size)
+            self._approved.update(dict.fromkeys(keys))
+            _trim(self._approved, self._size)
 
-    def is_blocked(self, key: bytes) -> bool:
+    def is_approved(self, key: bytes) -> bool:
         with self._lock:
-            return key in self._blocked
+            return key in self._approved
 
     def __len__(self) -> int:
         return len(self._verdicts)

@@ -18,7 +18,7 @@ from grayswan_core.cygnal.rules import Rules, checked_rules
 from grayswan_core.cygnal.verdict import Judgement, JudgementPolicy, Stage, Verdict
 from grayswan_core.errors import APIError, ConfigurationError
 from grayswan_core.limits import Timeout
-from grayswan_core.wire import MonitorMessage, MonitorRequest, ReasoningMode
+from grayswan_core.wire import MonitorMessage, MonitorRequest, ReasoningMode, ToolCall
 
 if TYPE_CHECKING:
     from grayswan_core.cygnal.client import CygnalClient
@@ -141,13 +141,22 @@ class CygnalGuard(Closing):
                 review.fail(error)
         return review.judgement
 
-    def remember_blocked(self, messages: Iterable[MonitorMessage]) -> None:
-        """Remember inputs that were blocked, by digests of their texts."""
-        self.verdicts.block([self._content_key(each) for each in messages])
+    def recall(
+        self,
+        judged: Sequence[MonitorMessage],
+        stages: Iterable[Stage],
+        context: Sequence[MonitorMessage] = (),
+    ) -> Judgement | None:
+        """The judgement of something that was judged before; None where there is none."""
+        return Review(self, judged, tuple(stages), context).recall()
 
-    def was_blocked(self, message: MonitorMessage) -> bool:
-        """Whether an input of the same text was blocked by this guard."""
-        return self.verdicts.is_blocked(self._content_key(message))
+    def approve(self, calls: Iterable[ToolCall]) -> None:
+        """Remember that these tool calls were allowed."""
+        self.verdicts.approve(map(self._call_key, calls))
+
+    def has_approved(self, call: ToolCall) -> bool:
+        """Whether this very call, its arguments included, was allowed."""
+        return self.verdicts.is_approved(self._call_key(call))
 
     @cached_property
     def policy(self) -> JudgementPolicy:
@@ -234,8 +243,8 @@ class CygnalGuard(Closing):
         """What the monitor is asked about some messages."""
         return MonitorRequest(messages=messages, **{name: getattr(self, name) for name in _ASKED})
 
-    def _content_key(self, message: MonitorMessage) -> bytes:
-        return digest(self.identity, message.role, message.content)
+    def _call_key(self, call: ToolCall) -> bytes:
+        return digest(self.identity, call.model_dump())
 
 
 _ASKED = ("rules", "reasoning_mode", "policy_id", "policy_ids")

@@ -71,14 +71,18 @@ class Review:
         self._over = False
 
     def __iter__(self) -> Iterator[MonitorRequest]:
-        verdict = self._guard.verdicts.get(self._key)
-        if verdict is not None:
-            self._conclude(replace(self._judge(verdict), cached=True))
+        if known := self.recall():
+            self._conclude(known)
         elif not _says_something(self._judged):
             # Nothing was said, so nothing is asked.
             self._conclude(Judgement(self._stages[0]))
         while not self._over:
             yield self._request
+
+    def recall(self) -> Judgement | None:
+        """The judgement by a verdict of before, if there is one."""
+        verdict = self._guard.verdicts.get(self._key)
+        return None if verdict is None else replace(self._judge(verdict), cached=True)
 
     def take(self, verdict: Verdict) -> None:
         """Take in a verdict."""

@@ -9,12 +9,15 @@ import langchain_grayswan
 def test_the_public_names():
     assert langchain_grayswan.__all__ == [
         "ChatGraySwan",
+        "CygnalMiddleware",
         "DataMessage",
         "DataMessagePromptTemplate",
+        "GuardDocuments",
         "MarkDocuments",
         "UntrustedRetriever",
         "mark_documents",
         "mark_untrusted",
+        "protect",
         "strip_marks",
         "untrusted_loader",
         "untrusted_retriever",

@@ -15,16 +15,16 @@ def test_the_verdicts_used_last_are_kept():
 def test_a_cache_of_no_size_keeps_nothing():
     cache = VerdictCache(0)
     cache.put(b"a", Verdict(0.1))
-    cache.block([b"a"])
-    assert (None, False) == (cache.get(b"a"), cache.is_blocked(b"a"))
+    cache.approve([b"a"])
+    assert (None, False) == (cache.get(b"a"), cache.is_approved(b"a"))
 
 
 def test_no_text_is_kept():
     cache = VerdictCache(9)
     cache.put(digest("secret words"), Verdict(0.9, reasoning="secret words"))
-    cache.block([digest("secret words")])
-    assert "secret" not in repr((cache._verdicts, cache._blocked))
-    assert cache.is_blocked(digest("secret words"))
+    cache.approve([digest("secret words")])
+    assert "secret" not in repr((cache._verdicts, cache._approved))
+    assert cache.is_approved(digest("secret words"))
 
 
 def test_a_digest_tells_values_apart_and_not_the_order_of_names():

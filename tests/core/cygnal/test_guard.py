@@ -8,6 +8,7 @@ import pytest
 from grayswan_core import ConfigurationError
 from grayswan_core.cygnal.guard import CygnalGuard
 from grayswan_core.cygnal.window import monitor_messages
+from grayswan_core.decoding.tool_calls import past_call
 from grayswan_devserver import VIOLATION_TRIGGER, MonitorAnswer
 
 HELLO = monitor_messages("user", "hello")
@@ -80,12 +81,21 @@ def test_every_block_is_told(new_guard):
     assert [(0.9, "input"), (0.9, "input")] == told
 
 
-def test_blocked_inputs_are_remembered_by_digest(new_guard):
+def test_what_was_judged_is_recalled(new_guard, monitor):
     guard = new_guard()
-    guard.remember_blocked(BAD)
-    assert guard.was_blocked(BAD[0])
-    assert not guard.was_blocked(HELLO[0])
-    assert not new_guard(threshold=0.1).was_blocked(BAD[0])
+    assert guard.recall(BAD, ["input"]) is None
+    guard.check(BAD, ["input"])
+    assert guard.recall(BAD, ["input"]).blocked
+    assert guard.recall(BAD, ["input"], HELLO) is None
+    assert 1 == len(monitor.requests)
+
+
+def test_a_call_is_approved_with_its_arguments(new_guard):
+    guard = new_guard()
+    guard.approve([past_call("c1", "send", {"to": "me"})])
+    assert guard.has_approved(past_call("c1", "send", {"to": "me"}))
+    assert not guard.has_approved(past_call("c1", "send", {"to": "you"}))
+    assert not guard.has_approved(past_call("c2", "send", {"to": "me"}))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Cygnal guards for LangChain: models, agents and retrieved documents."""

@@ -1,0 +1,151 @@
+"""Checks as child runs: what is judged, by whom it is seen, and what comes of it."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+from langchain_core.callbacks import (
+    AsyncCallbackManager,
+    AsyncCallbackManagerForLLMRun,
+    CallbackManager,
+    CallbackManagerForLLMRun,
+)
+from langchain_core.callbacks.base import BaseCallbackManager
+
+from grayswan_core import CygnalGuard, Judgement
+from grayswan_core.cygnal.verdict import Stage
+from grayswan_core.wire import MonitorMessage
+from langchain_grayswan.errors import langchain_errors
+
+__all__ = ["EVENT", "Check", "arun_checks", "child_of", "parent", "run_checks", "under"]
+
+EVENT = "cygnal"
+"""The name of the custom event that tells a judgement."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """Something to judge: messages, at which stages, and what came before."""
+
+    judged: Sequence[MonitorMessage]
+    stages: tuple[Stage, ...]
+    context: Sequence[MonitorMessage] = ()
+
+    @property
+    def name(self) -> str:
+        """The name of its run."""
+        return f"cygnal_{self.stages[0]}"
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        """What a trace shows of it: no text, which it would show twice."""
+        return {"stages": list(self.stages), "messages": len(self.judged) + len(self.context)}
+
+
+_parent: ContextVar[BaseCallbackManager | None] = ContextVar("cygnal_parent", default=None)
+
+
+@contextmanager
+def under(manager: BaseCallbackManager | None) -> Iterator[None]:
+    """Let the calls in the block find whose children their checks are."""
+    token = _parent.set(manager)
+    try:
+        yield
+    finally:
+        _parent.reset(token)
+
+
+def parent(
+    run: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun | None,
+) -> BaseCallbackManager | None:
+    """The manager for the children of a run, or else of the one around."""
+    return _parent.get() if run is None else child_of(run)
+
+
+def child_of(
+    run: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun,
+) -> BaseCallbackManager:
+    """The manager for the children of a model's run, which LangChain has no way to ask for."""
+    is_async = isinstance(run, AsyncCallbackManagerForLLMRun)
+    kind: type[BaseCallbackManager] = AsyncCallbackManager if is_async else CallbackManager
+    manager = kind(handlers=[], parent_run_id=run.run_id)
+    manager.set_handlers(run.inheritable_handlers)
+    manager.add_tags(run.inheritable_tags)
+    manager.add_metadata(run.inheritable_metadata)
+    return manager
+
+
+def run_checks(
+    guard: CygnalGuard, checks: Sequence[Check], manager: BaseCallbackManager | None
+) -> list[Judgement]:
+    """Make checks, each a child run.
+
+    Raises:
+        APIError: the monitor refuses the request for good.
+    """
+    return [_run(guard, check, manager) for check in checks]
+
+
+async def arun_checks(
+    guard: CygnalGuard, checks: Sequence[Check], manager: BaseCallbackManager | None
+) -> list[Judgement]:
+    """`run_checks`, async, all at once."""
+    return list(await asyncio.gather(*(_arun(guard, check, manager) for check in checks)))
+
+
+def _run(guard: CygnalGuard, check: Check, manager: BaseCallbackManager | None) -> Judgement:
+    if not isinstance(manager, CallbackManager):
+        with langchain_errors():
+            judgement = guard.check(check.judged, check.stages, check.context)
+        _write(judgement)
+        return judgement
+    run = manager.on_chain_start({"name": check.name}, check.inputs, name=check.name)
+    try:
+        with langchain_errors():
+            judgement = guard.check(check.judged, check.stages, check.context)
+    except BaseException as error:
+        run.on_chain_error(error)
+        raise
+    run.on_chain_end(judgement.report())
+    if manager.handlers:
+        manager.on_custom_event(EVENT, judgement.report(), run_id=manager.parent_run_id)
+    _write(judgement)
+    return judgement
+
+
+async def _arun(guard: CygnalGuard, check: Check, manager: BaseCallbackManager | None) -> Judgement:
+    if not isinstance(manager, AsyncCallbackManager):
+        with langchain_errors():
+            judgement = await guard.acheck(check.judged, check.stages, check.context)
+        _write(judgement)
+        return judgement
+    run = await manager.on_chain_start({"name": check.name}, check.inputs, name=check.name)
+    try:
+        with langchain_errors():
+            judgement = await guard.acheck(check.judged, check.stages, check.context)
+    except BaseException as error:
+        await run.on_chain_error(error)
+        raise
+    await run.on_chain_end(judgement.report())
+    if manager.handlers:
+        await manager.on_custom_event(EVENT, judgement.report(), run_id=manager.parent_run_id)
+    _write(judgement)
+    return judgement
+
+
+def _write(judgement: Judgement) -> None:
+    """Tell the judgement to LangGraph's custom stream, where there is one."""
+    config = sys.modules.get("langgraph.config")
+    if config is None:
+        return
+    try:
+        write = config.get_stream_writer()
+    except (RuntimeError, KeyError, AttributeError):  # not inside a graph
+        return
+    write({EVENT: judgement.report()})

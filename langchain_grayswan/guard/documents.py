@@ -1,0 +1,99 @@
+"""Retrieved documents, judged before a prompt is made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Literal
+
+from langchain_core.callbacks import AsyncCallbackManagerForChainRun, CallbackManagerForChainRun
+from langchain_core.callbacks.base import BaseCallbackManager
+from langchain_core.documents import Document
+from langchain_core.runnables import RunnableConfig, RunnableSerializable
+from pydantic import ConfigDict
+
+from grayswan_core import CygnalGuard, Judgement
+from grayswan_core.cygnal.window import monitor_messages
+from langchain_grayswan.errors import CygnalViolationError
+from langchain_grayswan.guard.checks import Check, arun_checks, run_checks
+from langchain_grayswan.guard.refusing import REPORT
+
+__all__ = ["GuardDocuments"]
+
+_REMOVED = "[This document was removed: it was flagged by the safety check.]"
+
+
+class GuardDocuments(RunnableSerializable[Iterable[Document], list[Document]]):
+    """A step of a chain that judges retrieved documents, one by one.
+
+    ```python
+    chain = {"context": retriever | GuardDocuments(guard=guard), "question": ...} | prompt | model
+    ```
+
+    Args:
+        guard: Who judges.
+        on_violation: What becomes of a flagged document: `drop` leaves it out, `mark` puts a
+            placeholder in its place, with the judgement in its metadata, `raise` is a
+            `CygnalViolationError`.
+    """
+
+    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
+
+    guard: CygnalGuard
+    on_violation: Literal["drop", "mark", "raise"] = "drop"
+
+    def invoke(
+        self,
+        input: Iterable[Document],  # noqa: A002 - LangChain's name for it
+        config: RunnableConfig | None = None,
+        **kwargs: Any,
+    ) -> list[Document]:
+        """The documents that are not flagged."""
+        return self._call_with_config(self._judged, input, config, **kwargs)
+
+    async def ainvoke(
+        self,
+        input: Iterable[Document],  # noqa: A002 - LangChain's name for it
+        config: RunnableConfig | None = None,
+        **kwargs: Any,
+    ) -> list[Document]:
+        """`invoke`, async; all documents are judged at once."""
+        return await self._acall_with_config(self._ajudged, input, config, **kwargs)
+
+    def _judged(
+        self, found: Iterable[Document], run_manager: CallbackManagerForChainRun
+    ) -> list[Document]:
+        documents = list(found)
+        manager: BaseCallbackManager = run_manager.get_child()
+        judgements = run_checks(self.guard, [_check(each) for each in documents], manager)
+        return self._kept(documents, judgements)
+
+    async def _ajudged(
+        self, found: Iterable[Document], run_manager: AsyncCallbackManagerForChainRun
+    ) -> list[Document]:
+        documents = list(found)
+        manager: BaseCallbackManager = run_manager.get_child()
+        judgements = await arun_checks(self.guard, [_check(each) for each in documents], manager)
+        return self._kept(documents, judgements)
+
+    def _kept(self, documents: list[Document], judgements: list[Judgement]) -> list[Document]:
+        kept = []
+        for document, judgement in zip(documents, judgements, strict=True):
+            if not judgement.blocked:
+                kept.append(document)
+            elif self.on_violation == "raise":
+                why = ", ".join(judgement.reasons)
+                raise CygnalViolationError(
+                    f"Cygnal blocked a retrieved document ({why}).", report=judgement.report()
+                )
+            elif self.on_violation == "mark":
+                metadata = {REPORT: judgement.report()}
+                kept.append(Document(page_content=_REMOVED, metadata=metadata, id=document.id))
+        return kept
+
+
+def _check(document: Document) -> Check:
+    # Prompts show metadata too, such as a title that somebody wrote.
+    said = [str(value) for value in document.metadata.values() if isinstance(value, str)]
+    return Check(
+        monitor_messages("data", "\n".join([document.page_content, *said])), ("retrieval",)
+    )
