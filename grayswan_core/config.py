@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import SplitResult, quote, urlsplit
 
 from pydantic import SecretStr
@@ -20,6 +20,7 @@ from grayswan_core.errors import APIError, ConfigurationError
 from grayswan_core.http.hosts import ascii_host, is_loopback
 from grayswan_core.http.retry import RetryPolicy
 from grayswan_core.limits import DEFAULT_LIMITS, DEFAULT_TIMEOUT, Limits, Timeout
+from grayswan_core.rotating_key import RotatingKey
 from grayswan_core.wire import DEFAULT_BASE_URL, DEFAULT_CHAT_PATH
 
 __all__ = [
@@ -84,10 +85,10 @@ class ClientConfig:
     def resolve(
         cls,
         *,
-        api_key: SecretStr | str | None = None,
+        api_key: APIKey = None,
         base_url: str | None = None,
         chat_path: str = DEFAULT_CHAT_PATH,
-        timeout: float | Timeout | None = DEFAULT_TIMEOUT,
+        timeout: Any = DEFAULT_TIMEOUT,
         max_retries: int = DEFAULT_MAX_RETRIES,
         limits: Limits = DEFAULT_LIMITS,
         headers: Mapping[str, SecretStr | str] | None = None,
@@ -96,11 +97,13 @@ class ClientConfig:
         """Explicit arguments win; what is missing comes from the environment.
 
         Args:
-            api_key: The key; else the variable `GRAYSWAN_API_KEY`.
+            api_key: The key, or a function that returns it, called for each request; else the
+                variable `GRAYSWAN_API_KEY`.
             base_url: The API's address; else one of the `BASE_URL_VARIABLES`; else
                 `https://api.grayswan.ai`.
             chat_path: Path of the chat endpoint under the base URL.
-            timeout: Longest wait for the API to go on, in seconds, or a `Timeout`.
+            timeout: Longest wait for the API to go on, in seconds, a `Timeout`, or another form
+                that `Timeout.of` takes.
             max_retries: Tries after the first.
             limits: Largest response sizes, and how many connections may be open.
             headers: Additional headers to send with each request.
@@ -123,9 +126,14 @@ class ClientConfig:
 
     def hide_secrets(self, error: APIError) -> None:
         """Redact the key and the additional headers in an error, where the API echoed them."""
-        for secret in (self.api_key, *self.headers.values()):
-            if len(secret) >= _SHORTEST_SECRET:
-                error.hide(secret.get_secret_value())
+        values = [secret.get_secret_value() for secret in self.headers.values()]
+        if isinstance(self.api_key, RotatingKey):
+            values += self.api_key.recent_values()
+        else:
+            values.append(self.api_key.get_secret_value())
+        for value in values:
+            if len(value) >= _SHORTEST_SECRET:
+                error.hide(value)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A pickle holds no secret: the key is read from the environment again.
@@ -152,13 +160,23 @@ def _unpickled(base_url: str, *kept: Any) -> ClientConfig:
     return ClientConfig(resolve_api_key(), base_url, *kept)
 
 
-def resolve_api_key(api_key: SecretStr | str | None = None) -> SecretStr:
+APIKey: TypeAlias = SecretStr | str | Callable[[], str] | None
+"""A key, a function that returns one for each request, or None for the variable's."""
+
+
+def resolve_api_key(api_key: APIKey = None) -> SecretStr:
     """The given key, else the one in the environment, without the white space around it.
+
+    A function is called when the key is read, and not here.
 
     Raises:
         ConfigurationError: there is none, or it cannot be a key. The message never shows it,
             nor does a local variable of the frames in the traceback.
     """
+    if isinstance(api_key, RotatingKey):
+        return api_key
+    if callable(api_key):
+        return RotatingKey(api_key, resolve_api_key)
     key = _stripped(os.environ.get(API_KEY_VARIABLE, "") if api_key is None else api_key)
     if not key.get_secret_value():
         raise ConfigurationError(

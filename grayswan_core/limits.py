@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 from grayswan_core.errors import ConfigurationError
 
@@ -47,18 +48,40 @@ class Timeout:
                 )
 
     @classmethod
-    def of(cls, timeout: float | Timeout | None) -> Timeout:
-        """One number is each wait for the service to go on; None lifts every limit.
+    def of(cls, timeout: Any) -> Timeout:
+        """The timeout in any form that HTTP libraries take.
 
         Connecting is never given more than its default. The whole call keeps its default,
         unless one wait alone may take longer.
+
+        Args:
+            timeout: A `Timeout`; None for no limit; a number, for each wait for the API to go on;
+                an `httpx.Timeout`; or a tuple as httpx and requests take it, of the seconds to
+                connect and read, and to write and to wait for a free connection.
+
+        Raises:
+            ConfigurationError: it is something else.
         """
         if isinstance(timeout, Timeout):
             return timeout
         if timeout is None:
             return cls(None, None, None, None, None, None)
-        connect = min(timeout, _DEFAULT_CONNECT)
-        return cls(connect, timeout, timeout, timeout, timeout, max(timeout, _DEFAULT_TOTAL))
+        if isinstance(timeout, int | float):
+            connect = min(timeout, _DEFAULT_CONNECT)
+            return cls(connect, timeout, timeout, timeout, timeout, _total(timeout))
+        match timeout:
+            case (connect, read):
+                return cls(connect, read, read, read, read, _total(read))
+            case (connect, read, write, pool):
+                return cls(connect, read, write, pool, read, _total(read))
+        try:
+            waits = [getattr(timeout, name) for name in _HTTPX_WAITS]
+        except AttributeError:
+            raise ConfigurationError(
+                "timeout is a number of seconds, a grayswan_core.Timeout, an httpx.Timeout, a tuple"
+                f" of 2 or 4 numbers, or None, not {timeout!r}."
+            ) from None
+        return cls.of(tuple(waits))
 
 
 @dataclass(frozen=True)
@@ -93,3 +116,9 @@ DEFAULT_LIMITS = Limits()
 
 _DEFAULT_CONNECT = DEFAULT_TIMEOUT.connect or _LONGEST_WAIT
 _DEFAULT_TOTAL = DEFAULT_TIMEOUT.total or _LONGEST_WAIT
+
+_HTTPX_WAITS = ("connect", "read", "write", "pool")
+
+
+def _total(read: float | None) -> float | None:
+    return None if read is None else max(read, _DEFAULT_TOTAL)

@@ -9,11 +9,19 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    model_validator,
+)
 from typing_extensions import Self
 
 from grayswan_core._closing import Closing
@@ -56,6 +64,17 @@ if hasattr(os, "register_at_fork"):
 _SECRETS = ("api_key", "default_headers")
 
 
+def _timeout(given: Any) -> Any:
+    """HTTP libraries' timeouts as ours; pydantic reads numbers and what was serialized."""
+    if given is None or isinstance(given, int | float | str | dict):
+        return given
+    return Timeout.of(given)
+
+
+def _max_retries(given: Any) -> Any:
+    return DEFAULT_MAX_RETRIES if given is None else given
+
+
 class ModelSettings(Closing, BaseModel):
     """What one says when making a model. The defaults left at None are the service's own.
 
@@ -68,9 +87,10 @@ class ModelSettings(Closing, BaseModel):
     )
 
     model: str = Field(default=DEFAULT_MODEL, description="The model's name.")
-    api_key: SecretStr | str | None = Field(
+    api_key: SecretStr | str | Callable[[], str] | None = Field(
         default=None,
-        description="The API key; else the variable GRAYSWAN_API_KEY.",
+        description="The API key, or a function that returns it, called for each request; else the"
+        " variable GRAYSWAN_API_KEY.",
         exclude=True,
         repr=False,
     )
@@ -99,15 +119,18 @@ class ModelSettings(Closing, BaseModel):
     raise_on_content_filter: bool = Field(
         default=False, description="Whether a refusal is a ContentFilterError, not an answer."
     )
-    timeout: float | Timeout | None = Field(
+    timeout: Annotated[float | Timeout | None, BeforeValidator(_timeout)] = Field(
         default=DEFAULT_TIMEOUT,
-        description="Longest wait for the service to go on in seconds, or a value for each wait.",
+        description="Longest wait for the API to go on in seconds, or a value for each wait: a"
+        " Timeout, an httpx.Timeout or a tuple.",
     )
     limits: Limits = Field(
         default=DEFAULT_LIMITS, description="What answers may weigh, and how many connections."
     )
-    max_retries: int = Field(
-        default=DEFAULT_MAX_RETRIES, ge=0, description="Tries after the first, each with a delay."
+    max_retries: Annotated[int, BeforeValidator(_max_retries)] = Field(
+        default=DEFAULT_MAX_RETRIES,
+        ge=0,
+        description="Tries after the first, each with a delay; None is the default.",
     )
     default_headers: Mapping[str, SecretStr | str] | None = Field(
         default=None,

@@ -1,11 +1,11 @@
-"""`ChatGraySwan`: the fields, and the four hooks LangChain calls."""
+"""`ChatGraySwan`: the fields, and the hooks that LangChain calls."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing
 from dataclasses import asdict
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias, TypeVar, get_args, overload
 
 from langchain_core.callbacks import (
     AsyncCallbackManagerForLLMRun,
@@ -22,6 +22,7 @@ from typing_extensions import Self
 
 from grayswan_core import (
     CompletionCall,
+    ConfigurationError,
     Limits,
     ModelSettings,
     Timeout,
@@ -45,6 +46,10 @@ from langchain_grayswan.tools import ToolLike, wire_tool, wire_tools
 
 __all__ = ["ChatGraySwan"]
 
+StructuredOutputMethod: TypeAlias = Literal["function_calling", "json_schema", "json_mode"]
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
 
 class ChatGraySwan(ModelSettings, BaseChatModel):
     """Gray Swan's Cygnet as a LangChain chat model.
@@ -58,10 +63,11 @@ class ChatGraySwan(ModelSettings, BaseChatModel):
 
     The settings are those of `grayswan_core.ModelSettings`; a misspelt one is an error. Calls
     take `stop`, and any of `model`, `max_tokens`, `temperature`, `top_p`, `frequency_penalty`,
-    `n`, `moderate_before`, `tools` and `tool_choice` as keyword arguments, which win.
+    `n`, `moderate_before`, `tools` and `tool_choice` as keyword arguments, which take precedence.
 
     Raises:
-        ConfigurationError: there is no key, or an address or timeout cannot work.
+        ConfigurationError: there is no key, an address or timeout cannot work, or several
+            responses are to be streamed.
     """
 
     model_config = ConfigDict(
@@ -78,6 +84,15 @@ class ChatGraySwan(ModelSettings, BaseChatModel):
             self._add_version(DISTRIBUTION, installed)
         return self
 
+    @model_validator(mode="after")
+    def _refuse_several_streams(self) -> Self:
+        if self.streaming and (self.n or 1) > 1 and self.disable_streaming is not True:
+            raise ConfigurationError(
+                f"streaming=True cannot be combined with n={self.n}: a stream holds one response."
+                " Leave streaming out, or pass n=1."
+            )
+        return self
+
     @property
     def _llm_type(self) -> str:
         return "grayswan-chat"
@@ -90,12 +105,12 @@ class ChatGraySwan(ModelSettings, BaseChatModel):
 
     @property
     def lc_secrets(self) -> dict[str, str]:
-        """Where LangChain's serialization finds the key again."""
+        """Where LangChain's deserialization reads the key."""
         return {"api_key": "GRAYSWAN_API_KEY"}
 
     @property
     def lc_attributes(self) -> dict[str, Any]:
-        """The settings that JSON has to write in another form."""
+        """The settings that have another form in JSON."""
         given = {"timeout": self.timeout, "limits": self.limits}
         return {
             name: asdict(value)
@@ -105,11 +120,11 @@ class ChatGraySwan(ModelSettings, BaseChatModel):
 
     @classmethod
     def is_lc_serializable(cls) -> bool:
-        """LangChain may write the model down, without its key."""
+        """LangChain may serialize the model, without its key."""
         return True
 
-    # LangChain keeps the model's serialized form, for traces and cache keys, and would use it
-    # for a copy with other settings too. So it is made anew whenever a setting may have changed.
+    # LangChain caches the model's serialized form, for traces and cache keys, and would use it for
+    # a copy with other settings, too. So the cache is cleared whenever a setting may have changed.
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
@@ -125,6 +140,18 @@ class ChatGraySwan(ModelSettings, BaseChatModel):
         self.__dict__.pop("_serialized", None)  # a list among the settings may have grown
         return super()._get_llm_string(stop=stop, **kwargs)
 
+    # Where only a callback handler asks for a stream, as LangGraph's `stream_mode="messages"` does,
+    # several responses are got whole.
+
+    def _should_stream(self, **kwargs: Any) -> bool:
+        return super()._should_stream(**kwargs) and self._may_stream(kwargs)
+
+    def _should_use_protocol_streaming(self, **kwargs: Any) -> bool:
+        return super()._should_use_protocol_streaming(**kwargs) and self._may_stream(kwargs)
+
+    def _may_stream(self, arguments: Mapping[str, Any]) -> bool:
+        return bool(arguments.get("stream")) or (arguments.get("n") or self.n or 1) == 1
+
     def _resolve_model_profile(self) -> ModelProfile:
         return profile()
 
@@ -134,13 +161,13 @@ class ChatGraySwan(ModelSettings, BaseChatModel):
         return params
 
     def get_num_tokens(self, text: str) -> int:
-        """About how many tokens a text has, at four characters each. There is no tokenizer."""
+        """Estimate how many tokens a text has, at four characters each. No tokenizer is public."""
         return -(-len(text) // 4)
 
     def get_num_tokens_from_messages(
         self, messages: list[BaseMessage], tools: Sequence[ToolLike] | None = None
     ) -> int:
-        """About how many tokens messages and tools have, at four characters each."""
+        """Estimate how many tokens messages and tools have, at four characters each."""
         return count_tokens_approximately(messages, tools=[*wire_tools(tools or ())])
 
     def bind_tools(
@@ -157,61 +184,85 @@ class ChatGraySwan(ModelSettings, BaseChatModel):
         Args:
             tools: Functions, pydantic classes, TypedDicts, `BaseTool`s, runnables, or dicts in
                 OpenAI's or Anthropic's form.
-            tool_choice: `"auto"`, `"none"`, a tool's name, or a dict with one of these. `"any"`,
-                `"required"` and `True` ask for some tool: one alone is chosen by name; of
-                several the service can choose none, so an answer without a call is asked for
-                again, twice at most.
-            strict: Accepted for the sake of other models' code, and without effect: the
-                service promises nothing about arguments.
-            parallel_tool_calls: Whether an answer may hold several calls. If False, the first
-                is kept.
-            **kwargs: Further arguments of each call, as `temperature`.
+            tool_choice: `"auto"`, `"none"`, a tool's name, or a dict with one of these in
+                OpenAI's, Anthropic's, Bedrock's or Google's form. `"any"`, `"required"` and `True`
+                require a call of some tool: the API has no such choice, so a response without a
+                call that can be read is requested again, twice at most.
+            strict: Accepted for compatibility, and without effect: the API does not constrain
+                arguments.
+            parallel_tool_calls: Whether a response may hold several calls. If False, the first of
+                a tool on offer is kept.
+            **kwargs: Further arguments of each call, such as `temperature`.
 
         Raises:
-            InvalidRequestError: a tool cannot be described, or the choice is none of them.
+            InvalidRequestError: a tool cannot be described, or the API has no such choice.
         """
         with langchain_errors():
             offered = wire_tools(tools)
             resolve_tool_choice(tool_choice, [tool["function"]["name"] for tool in offered])
         given = {"tool_choice": tool_choice, "parallel_tool_calls": parallel_tool_calls}
-        said = {name: value for name, value in given.items() if value is not None}
-        return self.bind(tools=offered, **said, **kwargs)
+        arguments = {name: value for name, value in given.items() if value is not None}
+        return self.bind(tools=offered, **arguments, **kwargs)
+
+    @overload
+    def with_structured_output(
+        self,
+        schema: type[_Model],
+        *,
+        include_raw: Literal[False] = False,
+        method: StructuredOutputMethod = "function_calling",
+        strict: bool | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, _Model]: ...
+
+    @overload
+    def with_structured_output(
+        self,
+        schema: dict[str, Any] | type,
+        *,
+        include_raw: bool = False,
+        method: StructuredOutputMethod = "function_calling",
+        strict: bool | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, dict[str, Any]]: ...
 
     def with_structured_output(
         self,
         schema: dict[str, Any] | type,
         *,
         include_raw: bool = False,
-        method: Literal["function_calling", "json_schema", "json_mode"] = "function_calling",
+        method: StructuredOutputMethod = "function_calling",
         strict: bool | None = None,
         **kwargs: Any,
-    ) -> Runnable[LanguageModelInput, dict[str, Any] | BaseModel]:
-        """Make the model's answers instances of a schema.
+    ) -> Runnable[LanguageModelInput, Any]:
+        """Make the model's responses instances of a schema.
 
-        The schema is offered as the one tool and the service is made to call it; the output is
-        the call's arguments. A stream gives the output as far as it has come.
+        The schema is offered as the one tool and the model is made to call it; the output is the
+        call's arguments. A stream gives the output as far as it has come.
 
         Args:
             schema: A pydantic class (v1 or v2), whose instances come out, checked; or a
                 TypedDict, JSON Schema with a title or tool, for dicts, not checked.
-            include_raw: Whether to get a dict of `raw` (the message), `parsed` and
-                `parsing_error` instead.
-            method: Accepted for the sake of other models' code. The service has neither a JSON
-                mode nor a schema mode, so a tool is called in each case.
-            strict: As `method`: the service promises nothing, pydantic classes are checked here.
+            include_raw: Whether to get a dict of `raw` (the message), `parsed` and `parsing_error`
+                instead. Then no output is no error: it is in `parsing_error`.
+            method: Accepted for compatibility. The API has neither a JSON mode nor a schema mode,
+                so a tool is called in each case.
+            strict: As `method`: the API does not constrain arguments, pydantic classes are checked
+                here.
             **kwargs: None.
 
         Raises:
             ValueError: the method is unknown, or there are further arguments.
-            ModelRefusalError: on a call, when the service refuses (langchain-core 1.7.5 and
-                newer; with older ones an `OutputParserException` that says so).
-            OutputParserException: on a call, when the answer was cut or calls no tool.
+            ModelRefusalError: on a call, when the model refuses (langchain-core 1.7.5 and newer;
+                with older ones an `OutputParserException` that says so).
+            OutputParserException: on a call, when the response was cut or calls no tool.
             ValidationError: on a call, when the output is not what the pydantic class takes.
         """
         if kwargs:
             raise ValueError(f"with_structured_output takes no {', '.join(kwargs)}.")
-        if method not in _METHODS:
-            raise ValueError(f"method is one of {', '.join(_METHODS)}, not {method!r}.")
+        if method not in get_args(StructuredOutputMethod):
+            known = ", ".join(get_args(StructuredOutputMethod))
+            raise ValueError(f"method is one of {known}, not {method!r}.")
         with langchain_errors():
             name = wire_tool(schema)["function"]["name"]
         shown = {"kwargs": {"method": "function_calling"}, "schema": schema}  # in traces
@@ -301,11 +352,8 @@ class ChatGraySwan(ModelSettings, BaseChatModel):
         *,
         stream: bool = False,
     ) -> CompletionCall:
-        # LangChain says `stream=True` to its own hooks; which hook is called says it already.
+        # LangChain passes `stream=True` to its own hooks; which of them is called tells as much.
         given = {name: value for name, value in arguments.items() if name != "stream"}
         if given.get("tools"):
             given["tools"] = wire_tools(given["tools"])
         return self._ask(turns_from_messages(messages), {**given, "stop": stop}, stream=stream)
-
-
-_METHODS = ("function_calling", "json_schema", "json_mode")

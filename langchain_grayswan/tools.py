@@ -1,4 +1,4 @@
-"""Whatever LangChain takes for a tool, as the service's one kind of tool."""
+"""Whatever LangChain accepts as a tool, as the API's one kind of tool."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from grayswan_core import InvalidRequestError
+from langchain_grayswan.schemas import recursive_parameters
 
 __all__ = ["ToolLike", "wire_tool", "wire_tools"]
 
 ToolLike: TypeAlias = Mapping[str, Any] | type | Callable[..., Any] | BaseTool | Runnable[Any, Any]
 
-# A tool given as a dict names one of these in `type`, or none: a function in OpenAI's form or
-# Anthropic's (`custom`), or a JSON Schema (`object`). Others are run by the provider's servers.
-_FUNCTIONS = frozenset({"function", "custom", "object", None})
+# The `type` of a tool in a dict, which may be absent: a function in OpenAI's form or Anthropic's
+# (`custom`), or a JSON Schema (`object`). Others are run by the provider's servers.
+_FUNCTIONS = ("function", "custom", "object", None)
 
 
 def wire_tools(tools: Sequence[ToolLike]) -> list[dict[str, Any]]:
-    """The tools as the service takes them; what is in that form already stays as it is.
+    """The tools in the API's form; those that are in it already stay as they are.
 
     Raises:
         InvalidRequestError: one is no function, or cannot be described.
@@ -31,7 +32,7 @@ def wire_tools(tools: Sequence[ToolLike]) -> list[dict[str, Any]]:
 
 
 def wire_tool(tool: ToolLike) -> dict[str, Any]:
-    """One tool, with the description and the parameters that the service insists on.
+    """One tool, with the description and the parameters that the API requires.
 
     Args:
         tool: A function, a pydantic class (v1 or v2), a TypedDict, a `BaseTool`, a runnable, or
@@ -49,26 +50,34 @@ def wire_tool(tool: ToolLike) -> dict[str, Any]:
             " function, a BaseTool, a pydantic class, a TypedDict or a function's schema."
         )
     try:
-        if isinstance(tool, Runnable) and not isinstance(tool, BaseTool):
-            with suppress_langchain_beta_warning():
-                tool = tool.as_tool()
-        function = convert_to_openai_tool(tool)["function"]
-        name = function["name"]
-    except (KeyError, RuntimeError, TypeError, ValueError) as error:
-        raise InvalidRequestError(f"A tool cannot be described to the model: {error}") from error
-    # A key `strict` stays behind: the service promises nothing about arguments.
+        return _described(tool)
+    except Exception as error:  # whatever LangChain runs into with what is no tool
+        raise InvalidRequestError(
+            f"A tool cannot be described to the model: {type(error).__name__}: {error}. Pass a"
+            " function with a name, type hints and a docstring, a BaseTool or a schema."
+        ) from error
+
+
+def _described(tool: Any) -> dict[str, Any]:
+    if isinstance(tool, Runnable) and not isinstance(tool, BaseTool):
+        with suppress_langchain_beta_warning():
+            tool = tool.as_tool()
+    function = convert_to_openai_tool(tool)["function"]
+    # A key `strict` is left out: the API does not constrain arguments.
     return {
         "type": "function",
         "function": {
-            "name": name,
+            "name": function["name"],
             "description": function.get("description") or "",
-            "parameters": function.get("parameters") or {"type": "object", "properties": {}},
+            "parameters": recursive_parameters(tool)
+            or function.get("parameters")
+            or {"type": "object", "properties": {}},
         },
     }
 
 
 def _from_response_format(tool: Mapping[str, Any]) -> Mapping[str, Any]:
-    """OpenAI's form of a response format as a function; any other dict as it is."""
+    """OpenAI's form of a response format as a function; any other dict unchanged."""
     inner = tool.get("json_schema", tool) if tool.get("type") == "json_schema" else tool
     if not isinstance(inner, Mapping) or not {"name", "schema"} <= set(inner):
         return tool

@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import pickle
 
+import httpx
 import pytest
 
 from grayswan_core.errors import ConfigurationError
@@ -35,3 +36,25 @@ def test_one_wait_that_is_longer_than_the_whole_call_lengthens_the_call():
 def test_they_are_values():
     assert Limits(max_event_size=5) == pickle.loads(pickle.dumps(Limits(max_event_size=5)))
     assert Timeout(total=5) == pickle.loads(pickle.dumps(Timeout(total=5)))
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ((1, 7), Timeout(1, 7, 7, 7, 7, 600)),
+        ((1, 700), Timeout(1, 700, 700, 700, 700, 700)),
+        ((1, 2, 3, 4), Timeout(1, 2, 3, 4, 2, 600)),
+        (httpx.Timeout(7), Timeout(7, 7, 7, 7, 7, 600)),
+        (httpx.Timeout(None, connect=3), Timeout(3, None, None, None, None, None)),
+        (httpx.Timeout(1, read=2, write=3, pool=4), Timeout(1, 2, 3, 4, 2, 600)),
+    ],
+    ids=repr,
+)
+def test_the_forms_of_http_libraries_are_taken(given, expected):
+    assert expected == Timeout.of(given)
+
+
+@pytest.mark.parametrize("given", [(1,), (1, 2, 3), "soon", object(), {"read": 1}], ids=repr)
+def test_any_other_form_is_refused(given):
+    with pytest.raises(ConfigurationError, match="timeout is a number of seconds"):
+        Timeout.of(given)

@@ -6,9 +6,9 @@ from pydantic import BaseModel, ValidationError
 from pydantic.v1 import BaseModel as BaseModelV1
 from typing_extensions import TypedDict
 
-from grayswan_devserver import Answer, Call
+from grayswan_devserver import Answer, Call, RawResponse
 from langchain_grayswan import ChatGraySwan
-from langchain_grayswan.errors import ModelRefusalError
+from langchain_grayswan.errors import ModelRefusalError, RateLimitError
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*Pydantic V1.*:UserWarning")
 
@@ -112,6 +112,9 @@ BAD_JSON = called('{"name": oops}')
 REFUSED = Answer("I cannot help.", finish_reason="content_filter")
 
 
+WRONG_TYPE = called({"name": "Ann", "age": "old"})
+
+
 @pytest.mark.parametrize(
     ("answer", "error", "words"),
     [
@@ -137,6 +140,23 @@ async def test_no_output_is_an_error_that_says_why(model, server, schema, answer
         list(structured.stream("Who?"))
     with pytest.raises(error, match=words):
         [part async for part in structured.astream("Who?")]
+
+
+@pytest.mark.parametrize("how", ["invoke", "stream"])
+@pytest.mark.parametrize("schema", [Person, JSON_SCHEMA], ids=["pydantic", "JSON Schema"])
+def test_output_is_found_behind_another_call(model, server, schema, how):
+    structured = model.with_structured_output(schema)
+    server.script(Answer(tool_calls=[Call("search", {"q": "Ann"}), Call("Person", ANN)]))
+
+    output = structured.invoke("Who?") if how == "invoke" else [*structured.stream("Who?")][-1]
+    assert (output if isinstance(output, dict) else output.model_dump()) == ANN
+
+
+def test_the_schema_of_the_output_is_the_class(model):
+    assert model.with_structured_output(Person).get_output_schema() is Person
+    fields = str(model.with_structured_output(PersonDict).get_output_jsonschema())
+    assert "'name': {" in fields
+    assert "'age': {" in fields
 
 
 def test_output_that_the_class_does_not_take_is_its_own_error(model, server):
@@ -176,6 +196,68 @@ class TestIncludeRaw:
 
         assert [c["args"] for c in output["raw"].invalid_tool_calls] == ['{"name": "An']
         assert "length" in str(output["parsing_error"])
+
+    @pytest.mark.parametrize("answer", [NO_CALL, CUT_TEXT, CUT_CALL, BAD_JSON, REFUSED, WRONG_TYPE])
+    @pytest.mark.parametrize("how", ["stream", "astream", "streaming=True"])
+    async def test_an_error_is_told_in_a_stream_too(self, server, answer, how):
+        """langchainjs #7116, #8823; langchain #32977, #38561."""
+        model = ChatGraySwan(base_url=server.url, api_key="k", streaming=how == "streaming=True")
+        structured = model.with_structured_output(Person, include_raw=True)
+        server.script(answer)
+
+        if how == "astream":
+            parts = [part async for part in structured.astream("Who?")]
+        elif how == "stream":
+            parts = list(structured.stream("Who?"))
+        else:
+            parts = [structured.invoke("Who?")]
+        output = parts[0]
+        for part in parts[1:]:
+            output = output + part
+
+        assert output["parsed"] is None
+        assert isinstance(
+            output["parsing_error"], OutputParserException | ModelRefusalError | ValidationError
+        )
+        assert output["raw"].response_metadata["finish_reason"] == answer.reason
+        assert output["raw"].text == answer.text
+        if answer is not WRONG_TYPE:
+            assert output["raw"].tool_calls == []
+
+    def test_what_came_of_a_call_that_was_cut_is_kept_in_a_stream(self, server, model, stream_of):
+        begun = {"index": 0, "id": "1", "function": {"name": "Person", "arguments": '{"na'}}
+        cut = {"index": 0, "function": {"arguments": 'me": "An'}}
+        server.script(
+            stream_of(
+                {"content": "So: "},
+                {"tool_calls": [begun]},
+                {"content": "and", "tool_calls": [cut], "finish_reason": "length"},
+            )
+        )
+        parts = list(model.with_structured_output(Person, include_raw=True).stream("Who?"))
+
+        raw = parts[0]["raw"]
+        for part in parts[1:]:
+            raw = raw + part["raw"]
+        assert raw.text == "So: and"
+        assert [c["args"] for c in raw.invalid_tool_calls] == ['{"name": "An']
+        assert "length" in str(parts[-1]["parsing_error"])
+
+    def test_raw_comes_as_it_arrives(self, model, server):
+        server.script(called())
+
+        parts = model.with_structured_output(Person, include_raw=True).stream("Who?")
+        assert set(next(parts)) == {"raw"}
+        assert list(parts)[-1] == {"parsed": Person(**ANN), "parsing_error": None}
+
+    def test_other_errors_are_raised(self, model, server):
+        structured = model.with_structured_output(Person, include_raw=True)
+        server.script(*[RawResponse(b'{"message": "busy"}', status=429)] * 2)
+
+        with pytest.raises(RateLimitError):
+            structured.invoke("Who?")
+        with pytest.raises(RateLimitError):
+            list(structured.stream("Who?"))
 
     def test_it_can_be_streamed(self, model, server):
         server.script(called())

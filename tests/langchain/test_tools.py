@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 from typing import Annotated
 
 import pytest
@@ -116,7 +117,80 @@ def test_tools_of_other_services_are_refused_by_name(given):
         wire_tools([given])
 
 
-@pytest.mark.parametrize("given", [3, {"type": "object", "properties": {}}])
+class Node(BaseModel):
+    """A node of a tree."""
+
+    value: int
+    children: list[Node] = []
+
+
+class Branch(BaseModel):
+    """A part of a tree, with a name."""
+
+    name: str
+    node: Node
+
+
+def plant(root: Node) -> None:
+    """Plant a tree.
+
+    Args:
+        root: Where it begins.
+    """
+
+
+@tool
+def plant_tool(root: Node) -> None:
+    """Plant a tree."""
+
+
+@pytest.mark.parametrize(
+    "given", [Node, Branch, plant, plant_tool], ids=lambda each: str(each)[:30]
+)
+def test_a_schema_that_contains_itself_keeps_its_definitions(given):
+    """langchain-google #24225: the children of a tree become a list of anything."""
+    sent = parameters(wire_tool(given))
+
+    assert sent["type"] == "object"
+    assert "$ref" not in sent
+    node = sent["$defs"]["Node"]["properties"]
+    assert node["children"]["items"] == {"$ref": "#/$defs/Node"}
+    assert node["value"]["type"] == "integer"
+    assert set(sent["properties"]) in ({"value", "children"}, {"name", "node"}, {"root"})
+    assert wire_tool(wire_tool(given)) == wire_tool(given)
+
+
+def test_a_schema_without_circles_is_written_out():
+    class Pair(BaseModel):
+        """Two doubles."""
+
+        one: Double
+        other: Double
+
+    sent = parameters(wire_tool(Pair))
+    assert "$defs" not in sent
+    assert sent["properties"]["one"]["properties"]["a"]["type"] == "integer"
+
+
+def test_a_partial_function_is_refused_with_advice():
+    """It has no name; LangChain cannot run it as a tool either."""
+    with pytest.raises(InvalidRequestError, match=r"described.*Pass a function with a name"):
+        wire_tool(functools.partial(double, 1))
+
+
+class NoTool:
+    def __call__(self):
+        raise AssertionError
+
+    def __getattr__(self, name):
+        raise RuntimeError(name)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [3, None, "double", [], NoTool(), b"", {"type": "object", "properties": {}}, {}],
+    ids=lambda given: type(given).__name__,
+)
 def test_what_cannot_be_described_is_refused(given):
     with pytest.raises(InvalidRequestError, match="cannot be described"):
         wire_tool(given)
