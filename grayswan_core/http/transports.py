@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from grayswan_core.errors import ConfigurationError
@@ -68,7 +69,12 @@ class Transports:
         return self._sync.open(request, deadline)
 
     async def aopen(self, request: Request, deadline: Deadline) -> AsyncResponse:
-        """`open`, async."""
+        """`open`, async.
+
+        Raises:
+            ConfigurationError: no event loop of asyncio is running.
+        """
+        _check_loop()
         return await self._async.aopen(request, deadline)
 
     def close(self) -> None:
@@ -80,3 +86,13 @@ class Transports:
         """`close`; the running event loop's unused connections are closed before this returns."""
         self._sync.close()
         await self._async.aclose()
+
+
+def _check_loop() -> None:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        raise ConfigurationError(
+            "Async calls need a running event loop of asyncio (or uvloop), and there is none; trio"
+            " is not supported. Run them by asyncio.run, or call the sync methods in a thread."
+        ) from None
