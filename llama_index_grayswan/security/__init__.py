@@ -11,11 +11,10 @@ again at each call. What tools bring in is marked by the tools themselves (`untr
 from __future__ import annotations
 
 from collections.abc import Collection
-from functools import cache, partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from grayswan_core import ConfigurationError
-from llama_index_grayswan.security.walk import KINDS, Walk
+from llama_index_grayswan.security.walk import KINDS, Walk, vouch
 
 __all__ = ["secure"]
 
@@ -40,7 +39,8 @@ def secure(target: _T, *, vouched: Collection[type] = ()) -> _T:
             response synthesizer, evaluator or tool.
         vouched: Classes of your own or of other packages that you have read, and that show text
             to a model by their prompt templates alone, or not at all. Of their templates every
-            variable is marked but `query_str`, `query` and `question`.
+            variable is marked but `query_str`, `query` and `question`. They stay known for the
+            rest of the process.
 
     Returns:
         The same; of a tool, a copy.
@@ -50,18 +50,10 @@ def secure(target: _T, *, vouched: Collection[type] = ()) -> _T:
             text to a model in a way that cannot be marked, or has a model that does not take
             marks off.
     """
-    return _securer(frozenset(vouched))(target)  # type: ignore[no-any-return]
-
-
-@cache
-def _securer(vouched: frozenset[type]) -> Any:
-    return partial(_secure, vouched)
-
-
-def _secure(vouched: frozenset[type], target: Any) -> Any:
     if not isinstance(target, KINDS):
         raise ConfigurationError(
             f"secure() does not know how a {type(target).__name__} uses what it retrieves. Give it"
             " an engine, an agent or a part of one."
         )
-    return Walk(vouched, _securer(vouched)).part(target)
+    vouch(vouched)
+    return Walk(secure).part(target)  # type: ignore[no-any-return]

@@ -48,7 +48,7 @@ def _guarded(own: type, secure_again: Callable[[Any], Any], methods: type | None
         """Secure another part as this one was."""
         return secure_again(other)
 
-    before = dict(filter(_is_method, vars(methods).items())) if methods else {}
+    before = dict(inspect.getmembers(methods, inspect.isfunction)) if methods else {}
     entries = {
         name: _entry(before.get(name) or getattr(own, name), secure_again)
         for name in _ENTRIES
@@ -56,10 +56,6 @@ def _guarded(own: type, secure_again: Callable[[Any], Any], methods: type | None
     }
     namespace = {**before, **entries, "secure_like": secure_like}
     return subclass(f"Secured{own.__name__}", (own,), namespace)
-
-
-def _is_method(item: tuple[str, Any]) -> bool:
-    return inspect.isfunction(item[1])
 
 
 def _entry(method: Callable[..., Any], secure_again: Callable[[Any], Any]) -> Callable[..., Any]:

@@ -6,15 +6,19 @@ first base, an object would have to be laid out anew. So they call the part's ow
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from typing import Any
 
 from llama_index.core.agent.workflow.base_agent import BaseWorkflowAgent
 from llama_index.core.base.llms.types import ChatMessage, MessageRole
+from llama_index.core.chat_engine.utils import get_response_synthesizer
 from llama_index.core.evaluation import BaseEvaluator, EvaluationResult
 from llama_index.core.prompts import BasePromptTemplate
+from llama_index.core.response_synthesizers import Refine
 from llama_index.core.tools import FunctionTool
 
+from grayswan_core import ConfigurationError
 from grayswan_core.untrusted.values import mark_untrusted
 from llama_index_grayswan.security.prompts import MarkingText
 from llama_index_grayswan.subclassing import own_class
@@ -78,6 +82,31 @@ def _marked_history(messages: Sequence[ChatMessage]) -> list[ChatMessage]:
         else ChatMessage(mark_late(message.content or ""), role=message.role)
         for message in messages
     ]
+
+
+class _FillsHistory:
+    """It makes a synthesizer for each message, of its template's text and the history."""
+
+    def prepare_parts(self) -> None:
+        # Older ones do not hand on what computes a template's variables.
+        if "qa_function_mappings" not in inspect.signature(get_response_synthesizer).parameters:
+            raise ConfigurationError("To secure a chat engine, install a newer llama-index-core.")
+
+
+class _CondensesAndFillsHistory(_CondensesHistory, _FillsHistory):
+    pass
+
+
+class _Refines:
+    """It may be given a function that makes programs, which fill templates of their own."""
+
+    def prepare_parts(self) -> None:
+        factory = vars(self)["_program_factory"]
+        if getattr(factory, "__func__", None) is not Refine._default_program_factory:  # noqa: SLF001
+            raise ConfigurationError(
+                f"secure() cannot mark what the program_factory of a {_own(self).__name__} fills"
+                " in. Leave it out: structured_answer_filtering works without it."
+            )
 
 
 class _JudgesRelevancy:
@@ -192,9 +221,12 @@ def _is_function(tool: Any) -> bool:
 _BY_CLASS: dict[str, type] = {
     "postprocessor.rankGPT_rerank.RankGPTRerank": _RankGPT,
     "postprocessor.pii.PIINodePostprocessor": _MasksPII,
-    "chat_engine.condense_plus_context.CondensePlusContextChatEngine": _CondensesHistory,
+    "chat_engine.context.ContextChatEngine": _FillsHistory,
+    "chat_engine.condense_plus_context.CondensePlusContextChatEngine": _CondensesAndFillsHistory,
     "chat_engine.condense_question.CondenseQuestionChatEngine": _CondensesHistory,
     "evaluation.relevancy.RelevancyEvaluator": _JudgesRelevancy,
+    "response_synthesizers.refine.Refine": _Refines,
+    "response_synthesizers.compact_and_refine.CompactAndRefine": _Refines,
     "query_engine.retriever_query_engine.RetrieverQueryEngine": _RetrieverEngine,
     "query_engine.retry_query_engine.RetryQueryEngine": _Retries,
     "query_engine.retry_query_engine.RetryGuidelineQueryEngine": _Retries,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from llama_index.core.prompts import (
@@ -93,8 +94,13 @@ def _marked_variables(prompt: BasePromptTemplate, trusted: Collection[str]) -> s
 
 def _variables(prompt: BasePromptTemplate) -> Collection[str]:
     if isinstance(prompt, RichPromptTemplate):  # whose constructor may be told others
-        return {*prompt.template_vars, *RichPromptTemplate(prompt.template_str).template_vars}
+        return {*prompt.template_vars, *_variables_of(prompt.template_str)}
     return prompt.template_vars
+
+
+@lru_cache(maxsize=256)  # a part's templates are looked at each time it is used
+def _variables_of(template: str) -> Collection[str]:
+    return RichPromptTemplate(template).template_vars
 
 
 @dataclass(frozen=True)

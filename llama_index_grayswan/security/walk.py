@@ -8,10 +8,11 @@ the table whose attributes they are.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
+from weakref import WeakSet
 
 from llama_index.core.base.llms.base import BaseLLM
 from llama_index.core.chat_engine.types import BaseChatEngine
@@ -22,7 +23,7 @@ from llama_index.core.objects.base_node_mapping import BaseObjectNodeMapping
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.prompts import BasePromptTemplate
 from llama_index.core.prompts.mixin import PromptMixin
-from llama_index.core.schema import IndexNode
+from llama_index.core.schema import Document, IndexNode, Node, NodeWithScore, TextNode
 from llama_index.core.tools import BaseTool, FunctionTool
 from llama_index.core.tools.tool_spec.base import BaseToolSpec
 from llama_index.core.workflow import Workflow
@@ -36,7 +37,7 @@ from llama_index_grayswan.security.table import CUSTOM, ROWS, Refused, Row, Secu
 from llama_index_grayswan.subclassing import own_class
 from llama_index_grayswan.tool_marking import untrusted_tool
 
-__all__ = ["KINDS", "Walk", "full_name", "row_of"]
+__all__ = ["KINDS", "Walk", "full_name", "known_as", "vouch"]
 
 KINDS = (
     PromptMixin,  # engines, retrievers, synthesizers, evaluators, selectors, transforms
@@ -50,6 +51,9 @@ KINDS = (
 )
 """The classes whose subclasses are parts: what may show text to a model."""
 
+# What is not looked into; there may be thousands of them.
+_LEAVES = frozenset({str, int, float, bool, type(None), Document, Node, NodeWithScore, TextNode})
+
 _MARKS_COME_OFF: tuple[type[BaseLLM], ...] = (GraySwan, MockLLM)
 
 
@@ -58,15 +62,33 @@ def full_name(of: type) -> str:
     return f"{of.__module__}.{of.__qualname__}"
 
 
-def row_of(own: type, vouched: Collection[type]) -> Row | None:
-    """What is known of a class; of one that changes nothing, what is known of its base."""
+_vouched: WeakSet[type] = WeakSet()
+
+
+def vouch(classes: Iterable[type]) -> None:
+    """Remember, for this process, classes that its user has read."""
+    _vouched.update(classes)
+
+
+def known_as(own: type) -> tuple[Row, str] | None:
+    """What is known of a class, and by the name of which class.
+
+    Of a class that changes nothing, or that is vouched for, it is what is known of its base.
+    """
     for base in own.__mro__:
-        row = ROWS.get(full_name(base))
-        if row is not None:
-            return row
-        if base not in vouched and _changes(base):
-            return None
-    return CUSTOM if own in vouched else None
+        name = full_name(base)
+        if name in ROWS:
+            return ROWS[name], name
+        if base in _vouched:
+            return _base_of(base) or (CUSTOM, name)
+        if _changes(base):
+            break
+    return None
+
+
+def _base_of(vouched: type) -> tuple[Row, str] | None:
+    names = [full_name(base) for base in vouched.__mro__ if full_name(base) in ROWS]
+    return None if not names or isinstance(ROWS[names[0]], Refused) else (ROWS[names[0]], names[0])
 
 
 # What a subclass may have of its own: none of it is in the way of a text.
@@ -87,12 +109,10 @@ class Walk:
     """Secures parts, and what they hold.
 
     Args:
-        vouched: Classes that the table does not know, and that the user vouches for.
-        secure_again: Secures a part as this walk does; guards keep it.
+        secure_again: Begins another walk; guards keep it.
     """
 
-    def __init__(self, vouched: Collection[type], secure_again: Callable[[Any], Any]) -> None:
-        self._vouched = vouched
+    def __init__(self, secure_again: Callable[[Any], Any]) -> None:
         self._secure_again = secure_again
         self._seen: dict[int, tuple[Any, Any]] = {}  # with what has the ID, that it keeps it
         self._path: list[str] = []
@@ -107,30 +127,31 @@ class Walk:
             return self._seen[id(part)][1]
         own = own_class(part)
         with self._at(own.__name__):
-            row = self._row(part, own)
+            row, name = self._known(part, own)
             secured = untrusted_tool(part) if isinstance(part, BaseTool) else part
             self._seen[id(part)] = self._seen[id(secured)] = (part, secured)
-            guard(secured, self._secure_again, METHODS.get(full_name(own)))
+            guard(secured, self._secure_again, METHODS.get(name))
             if hasattr(secured, "prepare_parts"):
                 secured.prepare_parts()
             if isinstance(secured, FunctionTool):
                 self._function(secured.real_fn)
-            for name, value in list(_attributes(secured)):
-                with self._at(name):
+            for attribute, value in list(_attributes(secured)):
+                with self._at(attribute):
                     replaced = self._attribute(value, row)
                 if replaced is not value:
-                    setattr(secured, name, replaced)
+                    setattr(secured, attribute, replaced)
         return secured
 
-    def _row(self, part: Any, own: type) -> Row:
-        row = row_of(own, self._vouched)
-        if row is None:
+    def _known(self, part: Any, own: type) -> tuple[Row, str]:
+        known = known_as(own)
+        if known is None:
             raise self._error(
                 f"secure() does not know how a {own.__name__} uses what it retrieves. Use a part"
                 " of LlamaIndex's own, unchanged. Or mark by hand what it shows a model"
                 " (UntrustedNodePostprocessor, mark_untrusted, untrusted_tool), or have it marked"
                 f" by its templates, and say so: secure(..., vouched=[{own.__name__}])"
             )
+        row = known[0]
         if isinstance(row, Refused):
             raise self._error(f"secure() cannot secure a {own.__name__}. {row.advice}")
         if getattr(part, "_multimodal", False):
@@ -140,12 +161,12 @@ class Walk:
         replaced = [
             name for name, value in vars(part).items() if callable(value) and _is_method(own, name)
         ]
-        if replaced and own not in self._vouched:
+        if replaced and own not in _vouched:
             raise self._error(
                 f"secure() does not know what this {own.__name__} does: its method {replaced[0]!r}"
                 " was replaced."
             )
-        return row
+        return known
 
     def _attribute(self, value: Any, row: Row) -> Any:
         if isinstance(value, BasePromptTemplate):
@@ -153,14 +174,20 @@ class Walk:
         return self._value(value)
 
     def _value(self, value: Any) -> Any:
+        if type(value) in _LEAVES:
+            return value
         if isinstance(value, KINDS):
             return self.part(value)
         if isinstance(value, BaseLLM):
             self._check_llm(value)
         elif isinstance(value, IndexNode):
             self._value(value.obj)
+        elif inspect.isfunction(value):
+            self._function(value)
         elif isinstance(value, (list, dict)):
-            self._contents(value)
+            if id(value) not in self._seen:
+                self._seen[id(value)] = (value, value)
+                self._contents(value)
         elif isinstance(value, tuple):
             replaced = [self._value(item) for item in value]
             if any(new is not old for new, old in zip(replaced, value, strict=True)):
@@ -175,12 +202,12 @@ class Walk:
                 values[key] = replaced
 
     def _function(self, function: Any) -> None:
-        """The parts that a tool's function can reach by name."""
+        """The parts that a function can reach by name."""
         while isinstance(function, partial):
             self._value([*function.args, *function.keywords.values()])
             function = function.func
         owner = getattr(function, "__self__", None)
-        if isinstance(owner, KINDS) and row_of(own_class(owner), self._vouched) is not None:
+        if isinstance(owner, KINDS) and known_as(own_class(owner)):
             self.part(owner)
         elif owner is not None and hasattr(owner, "__dict__"):
             self._reached(vars(owner))
