@@ -17,10 +17,12 @@ from langchain_grayswan.chat_models import ChatGraySwan
 from langchain_grayswan.messages import DataMessage
 
 if TYPE_CHECKING:
+    from langchain_grayswan.fallback import untrusted_fallback
     from langchain_grayswan.guard.documents import GuardDocuments
     from langchain_grayswan.guard.middleware import CygnalMiddleware
     from langchain_grayswan.guard.protecting import protect
-    from langchain_grayswan.prompts import DataMessagePromptTemplate
+    from langchain_grayswan.marking_middleware import UntrustedTools
+    from langchain_grayswan.prompts import DataMessagePromptTemplate, untrusted_variables
     from langchain_grayswan.untrusted import (
         MarkDocuments,
         UntrustedRetriever,
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
         untrusted_loader,
         untrusted_retriever,
         untrusted_tool,
+        untrusted_tools,
     )
 else:  # prompts and retrievers take longer to import than all the rest
     __getattr__ = lazy_attributes(
@@ -46,6 +49,10 @@ else:  # prompts and retrievers take longer to import than all the rest
             "strip_marks": "untrusted",
             "untrusted_loader": "untrusted",
             "untrusted_retriever": "untrusted",
+            "untrusted_variables": "prompts",
+            "untrusted_tools": "untrusted",
+            "untrusted_fallback": "fallback",
+            "UntrustedTools": "marking_middleware",
             "untrusted_tool": "untrusted",
         },
     )
@@ -58,13 +65,17 @@ __all__ = [
     "GuardDocuments",
     "MarkDocuments",
     "UntrustedRetriever",
+    "UntrustedTools",
     "mark_documents",
     "mark_untrusted",
     "protect",
     "strip_marks",
+    "untrusted_fallback",
     "untrusted_loader",
     "untrusted_retriever",
     "untrusted_tool",
+    "untrusted_tools",
+    "untrusted_variables",
 ]
 
 

@@ -21,10 +21,12 @@ from langchain_core.messages import (
 from grayswan_core import ToolCall, Turn, UnsupportedContentError
 from grayswan_core.decoding.tool_calls import past_call
 from grayswan_core.request.roles import role_of
+from grayswan_core.untrusted.marks import mark_untrusted, without_marks
 from grayswan_core.wire import Role
 from langchain_grayswan.blocks import CALLS, Block, joined_text
 
 if TYPE_CHECKING:
+    from langchain_core.documents import Document
     from pydantic._internal._model_construction import ModelMetaclass as _MessageType
 else:
     _MessageType = type(ChatMessage)
@@ -35,8 +37,9 @@ __all__ = ["DataMessage", "turns_from_messages"]
 class _DataRole(_MessageType):
     """Makes `DataMessage(...)` a plain `ChatMessage`, and knows one by its role."""
 
-    def __call__(cls, *content: Any, **fields: Any) -> ChatMessage:  # noqa: N805 - a class's class
-        return ChatMessage(*content, **{**fields, "role": "data"})
+    def __call__(cls, content: Any = "", **fields: Any) -> ChatMessage:  # noqa: N805 - a class's class
+        content = fields.pop("content_blocks", content)
+        return ChatMessage(content=_marked(content), **{**fields, "role": "data"})
 
     def __instancecheck__(cls, instance: object) -> bool:  # noqa: N805
         return isinstance(instance, ChatMessage) and instance.role == "data"
@@ -52,6 +55,9 @@ class DataMessage(ChatMessage, metaclass=_DataRole):
     [HumanMessage("What does the page say?"), DataMessage(page)]
     ```
 
+    Its text is marked as untrusted, so that it stays data where a summary, a condensed question or
+    another template retells the history; `strip_marks(message)` is what people are shown.
+
     What is made is a `ChatMessage` whose role is `data`, and each such message is an instance
     of this class. LangChain knows `ChatMessage` everywhere: in `loads`, in LangGraph's
     checkpoints (which warn of other classes, or refuse them), in `AnyMessage`.
@@ -61,7 +67,25 @@ class DataMessage(ChatMessage, metaclass=_DataRole):
 
     if TYPE_CHECKING:
 
-        def __init__(self, content: str | list[str | dict[str, Any]], **fields: Any) -> None: ...
+        def __init__(
+            self, content: str | Document | Sequence[str | dict[str, Any] | Document], **fields: Any
+        ) -> None: ...
+
+
+def _marked(content: Any) -> Any:
+    """The content of a data message, marked: a text, a document, or a list of blocks of these."""
+    if isinstance(content, str):
+        return mark_untrusted(content, ticks=False)
+    if isinstance(content, (list, tuple)):
+        return [_marked(each) for each in content]
+    if isinstance(content, dict):  # a block; one of no text is refused when it is sent
+        return {name: _marked(v) if name == "text" else v for name, v in content.items()}
+    if isinstance(text := getattr(content, "page_content", None), str):
+        return mark_untrusted(text, ticks=False)
+    raise UnsupportedContentError(
+        f"A data message holds text, and no {type(content).__name__}. Pass a text, a Document, or a"
+        " list of these; of another object, pass its text."
+    )
 
 
 def turns_from_messages(messages: Sequence[BaseMessage]) -> list[Turn]:
@@ -129,7 +153,7 @@ def _results_in(message: BaseMessage) -> Iterator[str]:
 
 def _result(text: str, *, failed: bool) -> str:
     """A tool's result. The wire has no field for a failure, so the text has to say it."""
-    if failed and not text.lower().startswith("error"):
+    if failed and not without_marks(text).lower().startswith("error"):
         return f"Error: {text}"
     return text
 

@@ -1,4 +1,4 @@
-"""Marks what retrievers, loaders and tools bring in as untrusted, in one line each.
+"""Marks what retrievers and loaders bring in as untrusted, in one line each.
 
 A marked text keeps its marks through any prompt template. The model takes them off before it
 sends a request, and sends what stands between them as `data`. What the marks are and what they
@@ -7,9 +7,7 @@ promise: `docs/untrusted-content.md`.
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from functools import cache
+from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Any, TypeVar, cast
 
 from langchain_core.callbacks import (
@@ -18,13 +16,16 @@ from langchain_core.callbacks import (
 )
 from langchain_core.document_loaders import BaseLoader
 from langchain_core.documents import Document
-from langchain_core.messages import BaseMessage, ToolMessage
+from langchain_core.language_models import BaseLanguageModel
+from langchain_core.messages import BaseMessage
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableSerializable
-from langchain_core.tools import BaseTool
-from langchain_core.tools import tool as make_tool
+from pydantic import BaseModel
 
-from grayswan_core.untrusted.values import mark_all, mark_untrusted, strip_with
+from grayswan_core import ConfigurationError
+from grayswan_core.untrusted.values import mark_untrusted, strip_with
+from langchain_grayswan.marking import marked_document
+from langchain_grayswan.marking_tools import untrusted_tool, untrusted_tools
 
 __all__ = [
     "MarkDocuments",
@@ -35,6 +36,7 @@ __all__ = [
     "untrusted_loader",
     "untrusted_retriever",
     "untrusted_tool",
+    "untrusted_tools",
 ]
 
 _T = TypeVar("_T")
@@ -78,14 +80,7 @@ def mark_documents(documents: Iterable[Document], *, metadata: bool = True) -> l
         metadata: Whether the texts among the metadata are marked, too. Turn it off only where no
             prompt shows them and the program compares them, as it does the names of sources.
     """
-    return [_marked_document(document, metadata=metadata) for document in documents]
-
-
-def _marked_document(document: Document, *, metadata: bool = True) -> Document:
-    update: dict[str, Any] = {"page_content": mark_untrusted(document.page_content)}
-    if metadata:
-        update["metadata"] = {key: mark_all(value) for key, value in document.metadata.items()}
-    return document.model_copy(update=update)
+    return [marked_document(document, metadata=metadata) for document in documents]
 
 
 class MarkDocuments(RunnableSerializable[Iterable[Document], list[Document]]):
@@ -141,15 +136,73 @@ class UntrustedRetriever(BaseRetriever):
 
 
 def untrusted_retriever(
-    retriever: Runnable[str, list[Document]], *, metadata: bool = True
+    retriever: Runnable[str, list[Document]], *, metadata: bool = True, allow_models: bool = False
 ) -> UntrustedRetriever:
     """A retriever whose documents are marked as untrusted.
 
     Args:
         retriever: A retriever, or any runnable from a query to documents.
         metadata: Whether the texts among the metadata are marked, too.
+        allow_models: Whether it may hold a language model, as one that compresses or reranks does.
+            The retrievers inside of it are marked then, too, so that its model is not shown
+            documents as instructions. To work, that model has to be a `ChatGraySwan`.
+
+    Raises:
+        ConfigurationError: it holds a language model, and that is not allowed, or the retriever
+            that the model's documents come from cannot be found.
     """
+    if holds_model(retriever):
+        if not allow_models:
+            raise ConfigurationError(
+                f"This {type(retriever).__name__} shows a language model what it retrieves, before"
+                " anything is marked. Mark the retriever inside of it, or pass allow_models=True to"
+                " have that done."
+            )
+        retriever = _marked_inside(retriever)
     return UntrustedRetriever(retriever=retriever, mark_metadata=metadata)
+
+
+def holds_model(value: Any, *, depth: int = 8) -> bool:
+    """Whether a runnable, or what it is made of, is a language model."""
+    if isinstance(value, BaseLanguageModel):
+        return True
+    if isinstance(value, (list, tuple)):
+        inner: Iterable[Any] = value
+    elif isinstance(value, dict):
+        inner = value.values()
+    elif isinstance(value, BaseModel):
+        inner = vars(value).values()
+    else:
+        return False
+    return depth > 0 and any(holds_model(each, depth=depth - 1) for each in inner)
+
+
+def _marked_inside(retriever: Any) -> Any:
+    """A copy of a retriever whose inner retrievers are marked."""
+    fields = vars(retriever) if isinstance(retriever, BaseModel) else {}
+    marked = {
+        name: _marked_each(value)
+        for name, value in fields.items()
+        if _is_retriever(value) or (isinstance(value, list) and any(map(_is_retriever, value)))
+    }
+    if not marked:
+        raise ConfigurationError(
+            f"In this {type(retriever).__name__} no retriever is found whose documents its model is"
+            " shown. Mark that retriever itself, with untrusted_retriever(), before you build this."
+        )
+    return retriever.model_copy(update=marked)
+
+
+def _marked_each(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_marked_each(each) for each in value]
+    if not _is_retriever(value) or isinstance(value, UntrustedRetriever):
+        return value
+    return untrusted_retriever(value, allow_models=True)
+
+
+def _is_retriever(value: Any) -> bool:
+    return isinstance(value, BaseRetriever)
 
 
 class _UntrustedLoader(BaseLoader):
@@ -159,11 +212,11 @@ class _UntrustedLoader(BaseLoader):
 
     def lazy_load(self) -> Iterator[Document]:
         for document in self._loader.lazy_load():
-            yield _marked_document(document, metadata=self._metadata)
+            yield marked_document(document, metadata=self._metadata)
 
     async def alazy_load(self) -> AsyncIterator[Document]:
         async for document in self._loader.alazy_load():
-            yield _marked_document(document, metadata=self._metadata)
+            yield marked_document(document, metadata=self._metadata)
 
 
 def untrusted_loader(loader: BaseLoader, *, metadata: bool = True) -> BaseLoader:
@@ -178,76 +231,3 @@ def untrusted_loader(loader: BaseLoader, *, metadata: bool = True) -> BaseLoader
         metadata: Whether the texts among the metadata are marked, too.
     """
     return _UntrustedLoader(loader, metadata=metadata)
-
-
-def untrusted_tool(tool: BaseTool | Callable[..., Any]) -> BaseTool:
-    """A tool whose results are marked as untrusted; also usable as a decorator.
-
-    The tool keeps its class, its name, its schema and what is injected into it. Its results are
-    marked on their way out: the content of a `ToolMessage`, but not its artifact; messages in a
-    `Command`; and of a bare result every text in it (`grayswan_core.untrusted.values.mark_all`).
-
-    Args:
-        tool: A tool, which is left as it is, or a function to make one of.
-    """
-    plain_tool = tool if isinstance(tool, BaseTool) else make_tool(tool)
-    if isinstance(plain_tool, _MarksResults):
-        return plain_tool
-    copy = plain_tool.model_copy()
-    copy.__class__ = _marking_class(type(plain_tool))
-    return copy
-
-
-class _MarksResults(BaseTool):
-    """What `untrusted_tool` puts before a tool's own class."""
-
-    def run(self, *args: Any, **kwargs: Any) -> Any:
-        return _marked_result(super().run(*args, **kwargs))
-
-    async def arun(self, *args: Any, **kwargs: Any) -> Any:
-        return _marked_result(await super().arun(*args, **kwargs))
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        # The class is made while the program runs, so a pickle cannot name it.
-        bare = self.model_copy()
-        bare.__class__ = type(self).__mro__[2]
-        return untrusted_tool, (bare,)
-
-
-@cache
-def _marking_class(tool_class: type[BaseTool]) -> type[BaseTool]:
-    name = f"Untrusted{tool_class.__name__}"
-    return type(name, (_MarksResults, tool_class), {"__module__": __name__})
-
-
-def _marked_result(result: Any) -> Any:
-    if isinstance(result, BaseMessage):
-        return result.model_copy(update={"content": _marked_content(result.content)})
-    if isinstance(result, Document):
-        return _marked_document(result)
-    if dataclasses.is_dataclass(result) and hasattr(result, "update"):
-        # LangGraph's `Command`: what it changes beside messages is the program's own state.
-        return dataclasses.replace(cast("Any", result), update=_marked_update(result.update))
-    if isinstance(result, list):
-        return [_marked_result(item) for item in result]
-    return mark_all(result)
-
-
-def _marked_content(content: str | list[str | dict[Any, Any]]) -> str | list[str | dict[Any, Any]]:
-    if isinstance(content, str):
-        return mark_untrusted(content)
-    return [_marked_block(block) for block in content]
-
-
-def _marked_block(block: str | dict[Any, Any]) -> str | dict[Any, Any]:
-    if isinstance(block, str):
-        return mark_untrusted(block)
-    return {**block, "text": mark_untrusted(str(block["text"]))} if "text" in block else block
-
-
-def _marked_update(update: Any) -> Any:
-    if isinstance(update, dict):
-        return {key: _marked_update(value) for key, value in update.items()}
-    if isinstance(update, (list, tuple)):
-        return type(update)(_marked_update(item) for item in update)
-    return _marked_result(update) if isinstance(update, ToolMessage) else update

@@ -15,6 +15,7 @@ from grayswan_core.untrusted.marks import has_marks, mark_untrusted, without_mar
 from grayswan_core.untrusted.ticks import WORDS_PER_TICK
 
 __all__ = [
+    "ATOMS",
     "mark_all",
     "mark_metadata",
     "mark_name",
@@ -108,8 +109,8 @@ def _marked_key(key: Any) -> Any:
     return key if is_name else mark_all(key)
 
 
-# Values that cannot hold a mark.
-_ATOMS = (type(None), bool, int, float, Decimal, date, time, timedelta, UUID, Enum)
+ATOMS = (type(None), bool, int, float, Decimal, date, time, timedelta, UUID, Enum)
+"""Types of values that hold no text."""
 
 
 def strip_marks(value: _T) -> _T:
@@ -130,7 +131,7 @@ def strip_with(objects: Callable[[Any], Any], value: Any) -> Any:
         objects: Strips an object of any other type, or raises TypeError.
         value: The value.
     """
-    if isinstance(value, _ATOMS):
+    if isinstance(value, ATOMS):
         return value
     if isinstance(value, str):
         return without_marks(value)

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import copy
+import json
 import pickle
 import typing
 
 import pytest
+from langchain_core.documents import Document
 from langchain_core.load import dumpd, load
 from langchain_core.messages import (
     AIMessage,
@@ -18,7 +20,9 @@ from langchain_core.messages import (
     ToolMessage,
     convert_to_messages,
     filter_messages,
+    get_buffer_string,
     merge_message_runs,
+    message_to_dict,
     messages_from_dict,
     messages_to_dict,
     trim_messages,
@@ -27,8 +31,10 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from pydantic import TypeAdapter
 
 from grayswan_core import ToolCall, Turn, UnsupportedContentError
+from grayswan_core.untrusted.marks import mark_untrusted
+from grayswan_core.untrusted.spans import split
 from grayswan_core.wire import FunctionCall
-from langchain_grayswan import DataMessage
+from langchain_grayswan import DataMessage, strip_marks
 from langchain_grayswan.messages import turns_from_messages
 
 
@@ -44,7 +50,7 @@ def call(call_id: str, name: str, arguments: str) -> ToolCall:
         (HumanMessage("Hello", name="Ann"), Turn("user", "Hello")),
         (AIMessage("Hi"), Turn("assistant", "Hi")),
         (AIMessageChunk("Hi"), Turn("assistant", "Hi")),
-        (DataMessage("A page."), Turn("data", "A page.")),
+        (DataMessage("A page."), Turn("data", mark_untrusted("A page.", ticks=False))),
         (ChatMessage("A page.", role="data"), Turn("data", "A page.")),
         (ChatMessage("Be brief.", role="developer"), Turn("developer", "Be brief.")),
         (
@@ -192,15 +198,49 @@ class TestDataMessage:
         message = DataMessage("A page.", id="7")
 
         assert type(message) is ChatMessage
-        assert message == ChatMessage("A page.", role="data", id="7")
+        assert strip_marks(message) == ChatMessage("A page.", role="data", id="7")
         assert message.type == "chat"
+        assert message == DataMessage("A page.", id="7")
+
+    @pytest.mark.parametrize(
+        "content",
+        [
+            "A page.",
+            Document("A page."),
+            ["A page."],
+            [Document("A page.")],
+            [{"type": "text", "text": "A page."}],
+            mark_untrusted("A page."),
+            DataMessage("A page.").content,
+        ],
+    )
+    @pytest.mark.parametrize(
+        "retold",
+        [
+            lambda message: get_buffer_string([HumanMessage("Hm."), message]),
+            lambda message: f"Sum up: {message.content}",
+            str,
+            lambda message: message.text,
+            lambda message: json.dumps(message_to_dict(message)),
+        ],
+    )
+    def test_stays_data_where_it_is_retold(self, content, retold):
+        pieces = split(retold(DataMessage(content)))
+
+        assert "A page." in [piece.text for piece in pieces if piece.untrusted]
+        assert not any("A page" in piece.text for piece in pieces if not piece.untrusted)
+
+    @pytest.mark.parametrize("content", [None, 7, HumanMessage("A page."), [b"A page."]])
+    def test_refuses_what_has_no_text(self, content):
+        with pytest.raises(UnsupportedContentError, match="holds text"):
+            DataMessage(content)
 
     def test_is_data_whatever_it_is_told(self):
         page = [{"type": "text", "text": "A page."}]
 
         assert DataMessage("A page.", role="system").role == "data"
         assert DataMessage(**DataMessage("A page.").model_dump()) == DataMessage("A page.")
-        assert DataMessage(content_blocks=page).content == page
+        assert strip_marks(DataMessage(content_blocks=page)).content == page
 
     def test_is_known_by_its_role(self):
         assert isinstance(DataMessage(content="A page."), DataMessage)
@@ -222,7 +262,7 @@ class TestDataMessage:
             lambda message: filter_messages([message], include_types=[DataMessage])[0],
             lambda message: filter_messages([message], include_types=["chat"])[0],
             lambda message: trim_messages(
-                [HumanMessage("x" * 99), message], max_tokens=9, token_counter="approximate"
+                [HumanMessage("x" * 199), message], max_tokens=30, token_counter="approximate"
             )[0],
         ],
     )

@@ -1,0 +1,193 @@
+"""Another vendor's model beside Cygnet, with untrusted text kept out of its trusted roles."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Iterator, Sequence
+from functools import cache
+from itertools import islice
+from typing import Any, TypeVar, cast
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import (
+    AIMessage,
+    BaseMessage,
+    HumanMessage,
+    InvalidToolCall,
+    SystemMessage,
+    ToolMessage,
+)
+from langchain_core.messages import ToolCall as LangChainToolCall
+from langchain_core.outputs import ChatGenerationChunk, ChatResult
+
+from grayswan_core import ConfigurationError, InvalidRequestError
+from grayswan_core.request.roles import assign_roles
+from grayswan_core.untrusted.data_messages import separate
+from grayswan_core.untrusted.marks import has_marks, may_have_marks
+from grayswan_core.untrusted.tool_results import data_as_tool_results
+from grayswan_core.wire import ChatRequest, FunctionDefinition, Message, Tool
+from langchain_grayswan.errors import langchain_errors
+from langchain_grayswan.messages import DataMessage, turns_from_messages
+
+__all__ = ["untrusted_fallback"]
+
+_T = TypeVar("_T", bound=BaseChatModel)
+
+
+def untrusted_fallback(model: _T) -> _T:
+    """Another vendor's chat model that takes marks off its requests, to fall back on.
+
+    ```python
+    model = ChatGraySwan().with_fallbacks([untrusted_fallback(ChatOpenAI(model="gpt-4o-mini"))])
+    ```
+
+    Such a model has no role for untrusted text. It is sent as the result of a call of a tool, which
+    such models rank below instructions; how well they do is theirs. The model keeps its class.
+
+    Args:
+        model: A `ChatOpenAI`, or another model that `langchain-openai` brings or is the base of. It
+            is left as it is.
+
+    Raises:
+        ConfigurationError: it is a model of another kind.
+    """
+    kind: type[BaseChatModel] = type(model)
+    if not any(each.__module__.startswith("langchain_openai.") for each in kind.__mro__):
+        raise ConfigurationError(
+            f"untrusted_fallback() knows how models of OpenAI's shape take untrusted text, and not"
+            f" how a {kind.__module__}.{kind.__qualname__} does. Use ChatOpenAI, or a model that is"
+            " made of it."
+        )
+    if issubclass(kind, _Translates):
+        return model
+    copy = model.model_copy()
+    copy.__class__ = cast("type[_T]", _translating_class(kind))
+    return copy
+
+
+class _Translates(BaseChatModel):
+    """What `untrusted_fallback` puts before a model's own class."""
+
+    def _generate(self, messages: list[BaseMessage], *args: Any, **kwargs: Any) -> ChatResult:
+        messages, kwargs = _translated(messages, kwargs)
+        return super()._generate(messages, *args, **kwargs)  # type: ignore[safe-super]
+
+    async def _agenerate(
+        self, messages: list[BaseMessage], *args: Any, **kwargs: Any
+    ) -> ChatResult:
+        messages, kwargs = _translated(messages, kwargs)
+        return await super()._agenerate(messages, *args, **kwargs)
+
+    def _stream(
+        self, messages: list[BaseMessage], *args: Any, **kwargs: Any
+    ) -> Iterator[ChatGenerationChunk]:
+        messages, kwargs = _translated(messages, kwargs)
+        yield from super()._stream(messages, *args, **kwargs)
+
+    async def _astream(
+        self, messages: list[BaseMessage], *args: Any, **kwargs: Any
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        messages, kwargs = _translated(messages, kwargs)
+        async for chunk in super()._astream(messages, *args, **kwargs):
+            yield chunk
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The class is made while the program runs, so a pickle cannot name it.
+        bare = self.model_copy()
+        bare.__class__ = type(self).__mro__[2]
+        return untrusted_fallback, (bare,)
+
+
+@cache
+def _translating_class(kind: type[BaseChatModel]) -> type[BaseChatModel]:
+    return type(f"Untrusted{kind.__name__}", (_Translates, kind), {"__module__": __name__})
+
+
+def _translated(
+    messages: list[BaseMessage], arguments: dict[str, Any]
+) -> tuple[list[BaseMessage], dict[str, Any]]:
+    """What another vendor's model is sent; the same where nothing in it is untrusted."""
+    tools = arguments.get("tools") or ()
+    described = json.dumps(tools, default=str, ensure_ascii=False)
+    said = json.dumps([[m.content, getattr(m, "tool_calls", 0)] for m in messages], default=str)
+    is_data = any(isinstance(message, DataMessage) for message in messages)
+    with langchain_errors():
+        _refuse_marks({name: each for name, each in arguments.items() if name != "tools"})
+        if not is_data and not may_have_marks(said) and not may_have_marks(described):
+            return messages, arguments
+        return _separated(messages, arguments, tools)
+
+
+def _refuse_marks(arguments: dict[str, Any]) -> None:
+    for name, value in arguments.items():
+        if isinstance(value, (str, dict, list)) and has_marks(json.dumps(value, default=str)):
+            raise InvalidRequestError(
+                f"The argument {name!r} of a call holds untrusted text, and another vendor's model"
+                " would take it for the program's own. Leave it out of there."
+            )
+
+
+def _separated(
+    messages: list[BaseMessage], arguments: dict[str, Any], tools: Sequence[Any]
+) -> tuple[list[BaseMessage], dict[str, Any]]:
+    sent = assign_roles(turns_from_messages(messages))
+    left = iter(sent)
+    kept: dict[int, BaseMessage] = {}
+    for message in messages:
+        own = list(islice(left, len(turns_from_messages([message]))))
+        if len(own) == 1:
+            kept[id(own[0])] = message
+    functions = [tool for tool in tools if _is_function(tool)]
+    request = separate(
+        ChatRequest(model="any", messages=sent, tools=[_tool(each) for each in functions] or None)
+    )
+    described = iter(request.tools or ())
+    if functions:
+        renewed = [_renewed(tool, described) if _is_function(tool) else tool for tool in tools]
+        arguments = {**arguments, "tools": renewed}
+    translated_back = [
+        kept.get(id(each)) or _message(each) for each in data_as_tool_results(request.messages)
+    ]
+    return translated_back, arguments
+
+
+def _is_function(tool: Any) -> bool:
+    return isinstance(tool, dict) and isinstance(tool.get("function"), dict)
+
+
+def _tool(tool: dict[str, Any]) -> Tool:
+    function = tool["function"]
+    return Tool(
+        function=FunctionDefinition(
+            name=function["name"],
+            description=function.get("description") or "",
+            parameters=function.get("parameters") or {},
+        )
+    )
+
+
+def _renewed(tool: dict[str, Any], described: Iterator[Tool]) -> dict[str, Any]:
+    new = next(described).function.model_dump()
+    old = tool["function"]
+    return {**tool, "function": {**old, **{name: new[name] for name in new if name in old}}}
+
+
+def _message(message: Message) -> BaseMessage:
+    if message.role == "system":
+        return SystemMessage(message.content)
+    if message.role == "user":
+        return HumanMessage(message.content)
+    if message.role == "tool":
+        return ToolMessage(message.content, tool_call_id=message.tool_call_id or "")
+    calls, invalid = [], []
+    for call in message.tool_calls or ():
+        name, arguments = call.function.name, call.function.arguments
+        try:
+            calls.append(LangChainToolCall(name=name, args=json.loads(arguments), id=call.id))
+        except ValueError:
+            invalid.append(
+                InvalidToolCall(
+                    name=name, args=arguments, id=call.id, error=None, type="invalid_tool_call"
+                )
+            )
+    return AIMessage(message.content, tool_calls=calls, invalid_tool_calls=invalid)
