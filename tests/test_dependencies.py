@@ -27,6 +27,8 @@ DISTRIBUTIONS = {"llama_index": "llama-index-core", "xllamacpp": "xllamacpp"}
 UNDECLARED = {
     "pydantic_core": "pydantic pins its version",
     "pytest": "imports our plugin, and nothing else does",
+    "langchain": "CygnalMiddleware is for programs with LangChain's agents, and names the package",
+    "langgraph": "langchain brings it",
 }
 CALENDAR_VERSIONS = {"certifi", "xllamacpp"}  # a new year is no new interface
 
