@@ -21,7 +21,13 @@ _BEFORE_NAPOLEON = 400
 
 # LlamaIndex's decorator of `complete` and its kin hides what they take.
 _COMPLETE = "(prompt: str, formatted: bool = False, **kwargs: Any)"
-_OURS = {"grayswan_core", "langchain_grayswan", "llama_index_grayswan", "grayswan_devserver"}
+_OURS = {
+    "grayswan_core",
+    "langchain_grayswan",
+    "llama_index_grayswan",
+    "grayswan_batch",
+    "grayswan_devserver",
+}
 _FENCE = "```"
 _FOREIGN_MODULE = re.compile(r"(?<![\w.])(?!grayswan_core\.)(?:[a-z_]+\.)+(?=[A-Za-z])")
 _CODE_IN_WORD = re.compile(r"(?<=\w`)(?=\w)")

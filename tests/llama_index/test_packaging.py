@@ -12,6 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGES = {
     "grayswan_core",
+    "grayswan_batch",
     "grayswan_devserver",
     "langchain_grayswan",
     "llama_index",

@@ -1,0 +1,135 @@
+"""What any library's error says: is it a rate limit, may it pass, which status, for how long.
+
+Our own errors, langchain-core's, openai's, anthropic's and httpx's carry these as attributes of
+the error, of its `response`, or of an error behind it.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Mapping
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+__all__ = ["Failure", "failure_of", "is_rate_limit", "is_refused_key", "may_pass", "retry_after_of"]
+
+_TOO_MANY = 429
+_OVERLOADED = (503, 529)
+_PASSING = (408, 409, 425, _TOO_MANY)
+_UNAUTHORIZED = 401
+_SERVER_ERROR = 500
+_LONGEST_TEXT = 2000
+
+Failure = dict[str, Any]
+"""What is written down of a failure: `error_type`, `error`, `status_code`, `request_id`."""
+
+
+def failure_of(error: BaseException) -> Failure:
+    """What is written down of an error."""
+    text = str(error) or type(error).__name__
+    failure: Failure = {
+        "error_type": type(error).__name__,
+        "error": text if len(text) <= _LONGEST_TEXT else text[:_LONGEST_TEXT] + "...",
+        "status_code": status_of(error),
+        "request_id": _first(error, "request_id", str),
+    }
+    if partial := _first(error, "partial_text", str):
+        failure["partial"] = partial  # it was paid for
+    return failure
+
+
+def status_of(error: BaseException) -> int | None:
+    """The HTTP status behind an error."""
+    for each in _chain(error):
+        for holder in (each, getattr(each, "response", None)):
+            status = getattr(holder, "status_code", None)
+            if isinstance(status, int) and not isinstance(status, bool):
+                return status
+    return None
+
+
+def is_rate_limit(error: BaseException) -> bool:
+    """Whether there were too many requests; an overload that says how long to wait is one too."""
+    status = status_of(error)
+    if status in _OVERLOADED:
+        return retry_after_of(error) is not None
+    if status is None:
+        return any("RateLimit" in type(each).__name__ for each in _chain(error))
+    return status == _TOO_MANY
+
+
+def is_refused_key(error: BaseException) -> bool:
+    """Whether no request can succeed: the key is wrong, or there is none."""
+    if status_of(error) == _UNAUTHORIZED:
+        return True
+    return any(
+        kind.__name__ == "ConfigurationError"
+        for each in _chain(error)
+        for kind in type(each).__mro__
+    )
+
+
+def may_pass(error: BaseException) -> bool:
+    """Whether the same request may succeed when it is sent again."""
+    for each in _chain(error):
+        said = getattr(each, "is_retryable", None)
+        if isinstance(said, bool):
+            return said
+    status = status_of(error)
+    if status is not None:
+        return status in _PASSING or status >= _SERVER_ERROR
+    return any(
+        isinstance(each, (TimeoutError, ConnectionError))
+        or "Timeout" in type(each).__name__
+        or "Connect" in type(each).__name__
+        for each in _chain(error)
+    )
+
+
+def retry_after_of(error: BaseException) -> float | None:
+    """Seconds that the API asked to wait."""
+    for each in _chain(error):
+        said = getattr(each, "retry_after", None)
+        if isinstance(said, (int, float)) and not isinstance(said, bool):
+            return _sane(float(said))
+        headers = getattr(getattr(each, "response", None), "headers", None)
+        if isinstance(headers, Mapping) and (wait := _from_headers(headers)) is not None:
+            return wait
+    return None
+
+
+def _from_headers(headers: Mapping[str, str]) -> float | None:
+    try:
+        if milliseconds := headers.get("retry-after-ms"):
+            return _sane(float(milliseconds) / 1000)
+        said = headers.get("retry-after")
+        if not said:
+            return None
+        if said.strip().replace(".", "", 1).isdecimal():
+            return _sane(float(said))
+        return _sane(parsedate_to_datetime(said).timestamp() - time.time())
+    except (ValueError, TypeError):
+        return None
+
+
+def _sane(seconds: float) -> float | None:
+    return max(0.0, seconds) if math.isfinite(seconds) else None
+
+
+def _first(error: BaseException, name: str, kind: type[Any]) -> Any:
+    for each in _chain(error):
+        value = getattr(each, name, None)
+        if isinstance(value, kind):
+            return value
+    return None
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """An error and the errors it was raised from."""
+    seen: set[int] = set()
+    each: BaseException | None = error
+    while each is not None and id(each) not in seen:
+        seen.add(id(each))
+        yield each
+        each = each.__cause__
