@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from base64 import b64decode
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from llama_index.core.base.llms.types import (
     CachePoint,
@@ -21,33 +21,44 @@ from llama_index.core.base.llms.types import (
     ThinkingBlock,
     ToolCallBlock,
 )
+from llama_index.core.schema import BaseNode, MetadataMode, NodeWithScore
 
 from grayswan_core import InvalidRequestError, ToolCall, Turn, UnsupportedContentError
 from grayswan_core.decoding.tool_calls import past_call
+from grayswan_core.untrusted.values import mark_metadata, mark_untrusted
 from llama_index_grayswan.tools import sent_name
 
-__all__ = ["data_message", "turns_from_messages"]
+__all__ = ["DataContent", "data_message", "turns_from_messages"]
 
-_ROLE_MARK = "grayswan_role"
+DataContent: TypeAlias = str | BaseNode | NodeWithScore | Sequence[str | BaseNode | NodeWithScore]
+"""What a data message is made of."""
+
+_ROLE_KEY = "grayswan_role"
 
 # What LlamaIndex and its integrations read among a message's `additional_kwargs`.
-_RESERVED = frozenset({_ROLE_MARK, "images", "tool_calls", "tool_call_id", "function_call"})
+_RESERVED = frozenset({_ROLE_KEY, "images", "tool_calls", "tool_call_id", "function_call"})
 
 
-def data_message(text: str, /, **metadata: Any) -> ChatMessage:
+def data_message(content: DataContent, /, **metadata: Any) -> ChatMessage:
     """A message of untrusted content: a web page, a document, a tool's output.
 
     The model reads it and typically follows no instructions found in it. Put it after the
     question it is about. It is a plain `ChatMessage` of the role `tool`, so that formatting,
-    memories, JSON and pickle keep it, with a mark among its `additional_kwargs`; a provider
-    that does not know the mark refuses it rather than trust it.
+    memories, JSON and pickle keep it, with a key among its `additional_kwargs`; a provider
+    that does not know the key refuses it rather than trust it.
+
+    Its text is marked as untrusted, so that it stays data where a summary, a condensed question or
+    another template retells the history; `strip_marks(message)` is what people are shown.
 
     Args:
-        text: The content.
-        metadata: What else to remember of it, such as its source. It is not sent.
+        content: A text; a node or document, of which the message holds what a model is shown; or
+            a list of these.
+        metadata: What else to remember of it, such as its source. It is not sent. Texts that are
+            more than a name are marked, since templates that retell a history write it, too.
 
     Raises:
         InvalidRequestError: a name in `metadata` already has a meaning to LlamaIndex.
+        UnsupportedContentError: the content is of another type, or a node has no text.
     """
     reserved = sorted(_RESERVED.intersection(metadata))
     if reserved:
@@ -55,8 +66,30 @@ def data_message(text: str, /, **metadata: Any) -> ChatMessage:
             f"LlamaIndex has a meaning of its own for {reserved}. Use other names."
         )
     return ChatMessage(
-        role=MessageRole.TOOL, content=text, additional_kwargs={**metadata, _ROLE_MARK: "data"}
+        role=MessageRole.TOOL,
+        content=mark_untrusted("\n\n".join(_data_texts(content)), ticks=False),
+        additional_kwargs={**mark_metadata(metadata), _ROLE_KEY: "data"},
     )
+
+
+def _data_texts(content: Any) -> Iterator[str]:
+    if isinstance(content, str):
+        yield content
+    elif isinstance(content, (BaseNode, NodeWithScore)):
+        text = content.get_content(metadata_mode=MetadataMode.LLM)
+        if not text.strip():
+            raise UnsupportedContentError(
+                f"This {type(content).__name__} has no text. Leave it out, or pass what it says."
+            )
+        yield text
+    elif isinstance(content, (list, tuple)) and content:
+        for each in content:
+            yield from _data_texts(each)
+    else:
+        raise UnsupportedContentError(
+            f"A data message holds text, and no {type(content).__name__} without any. Pass a text,"
+            " a node, or a list of these; of another object, pass its text."
+        )
 
 
 def turns_from_messages(messages: Sequence[ChatMessage]) -> list[Turn]:
@@ -70,7 +103,7 @@ def turns_from_messages(messages: Sequence[ChatMessage]) -> list[Turn]:
 
 def _turn(message: ChatMessage) -> Turn:
     kwargs = message.additional_kwargs
-    speaker = "data" if kwargs.get(_ROLE_MARK) == "data" else message.role.value
+    speaker = "data" if kwargs.get(_ROLE_KEY) == "data" else message.role.value
     return Turn(
         speaker=speaker,
         text=_text(message, speaker),
