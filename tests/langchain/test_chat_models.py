@@ -27,7 +27,7 @@ from langchain_core.runnables import ConfigurableField
 from langchain_tests.utils.stream_lifecycle import assert_valid_event_stream
 from pydantic import ValidationError
 
-from grayswan_core import InvalidRequestError, Limits, Timeout
+from grayswan_core import ConfigurationError, InvalidRequestError, Limits, Timeout
 from grayswan_devserver import Answer, Call, DevServer, RawResponse
 from langchain_grayswan import ChatGraySwan, DataMessage
 from langchain_grayswan.errors import RateLimitError
@@ -74,6 +74,44 @@ class TestSettings:
             list(model.stream("Hello", n=2))
         with pytest.raises(InvalidRequestError, match="n=2"):
             await drained(model.astream("Hello", n=2))
+
+    def test_several_choices_cannot_be_streamed_by_default(self, server):
+        with pytest.raises(ConfigurationError, match=r"streaming=True.*n=2"):
+            ChatGraySwan(api_key=KEY, streaming=True, n=2)
+        model = ChatGraySwan(base_url=server.url, api_key=KEY, streaming=True)
+        assert len(model.generate([[HumanMessage("Hello")]], n=2).generations[0]) == 2
+        assert ChatGraySwan(api_key=KEY, streaming=True, n=2, disable_streaming=True).n == 2
+
+    def test_the_usage_of_a_batch_is_added_up(self, model):
+        """langchain #18603, langchain-google #1954."""
+        result = model.generate([[HumanMessage("A")], [HumanMessage("Hello")]])
+
+        totals = [each[0].message.usage_metadata["total_tokens"] for each in result.generations]
+        assert result.llm_output["token_usage"]["total_tokens"] == sum(totals)
+        assert result.llm_output["model_name"] == "cygnet"
+
+    async def test_a_message_has_langchains_id_and_the_apis_is_beside_it(self, model):
+        """langgraphjs #798: a chat interface shows a second, empty message."""
+        streams = [list(model.stream("Hello")), await drained(model.astream("Hello"))]
+        wholes = [model.invoke("Hello"), await model.ainvoke("Hello")]
+        choices = model.generate([[HumanMessage("Hello")]], n=2).generations[0]
+
+        for chunks in streams:
+            assert len({chunk.id for chunk in chunks}) == 1
+            assert [chunk.chunk_position for chunk in chunks if chunk.chunk_position] == ["last"]
+        messages = [*map(merged, streams), *wholes, *(each.message for each in choices)]
+        assert len({message.id for message in messages}) == len(messages)
+        for message in messages:
+            assert message.id.startswith("lc_run--")
+            assert message.response_metadata["id"].startswith("chatcmpl-")
+
+    async def test_a_response_can_be_named_to_the_apis_support(self, model, server):
+        streamed = [merged(list(model.stream("Hello"))), merged(await drained(model.astream("A")))]
+        whole = [model.invoke("Hello"), await model.ainvoke("Hello")]
+
+        assert [each.response_metadata["request_id"] for each in (*streamed, *whole)] == [
+            request.request_id for request in server.requests
+        ]
 
     def test_tool_results_can_be_sent_as_data(self, server):
         model = ChatGraySwan(base_url=server.url, api_key=KEY, tool_result_role="data")

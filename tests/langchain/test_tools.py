@@ -197,6 +197,26 @@ def test_what_cannot_be_described_is_refused(given):
 
 
 class TestBindTools:
+    @pytest.mark.parametrize("how", ["invoke", "stream"])
+    def test_the_usage_of_a_required_call_is_that_of_all_tries(self, model, server, how):
+        """langchain #30429, langgraph #4848."""
+        server.script(Answer("No"), Answer("Nope"), Answer(tool_calls=[Call("Double", {"a": 1})]))
+        bound = model.bind_tools([double_tool, Double], tool_choice="any")
+        if how == "invoke":
+            usage = bound.invoke("Double 1").usage_metadata
+        else:
+            first, *rest = bound.stream("Double 1")
+            usage = (first + rest).usage_metadata
+
+        tries = []
+        for request in server.requests:
+            messages = [(each["role"], each["content"]) for each in request.body["messages"]]
+            server.script(Answer("No" if len(tries) == 0 else "Nope"))
+            alone = model.bind_tools([double_tool, Double]).invoke(messages)
+            tries.append(alone.usage_metadata["input_tokens"])
+        assert usage["input_tokens"] == sum(tries)
+        assert usage["total_tokens"] == usage["input_tokens"] + usage["output_tokens"]
+
     def test_gives_a_binding_that_json_can_hold(self, model):
         bound = model.bind_tools([double_tool, Double], tool_choice="double_tool", temperature=0)
 

@@ -75,7 +75,7 @@ def test_anthropics_choice_may_turn_parallel_calls_off():
         ("response_format", "structured output"),
         ("presence_penalty", "frequency_penalty"),
         ("seed", "temperature=0"),
-        ("stream_options", "wherever the service sends it"),
+        ("stream_options", "wherever the API sends it"),
         ("temprature", "Did you mean temperature?"),
     ],
 )

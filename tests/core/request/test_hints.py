@@ -14,7 +14,7 @@ KNOWN = ("base_url", "model", "temperature", "timeout")
         ("openai_api_key", "Use api_key."),
         ("temprature", "Did you mean temperature?"),
         ("base_ur", "Did you mean base_url?"),
-        ("zzz", "There are base_url, model, temperature, timeout."),
+        ("zzz", "Available: base_url, model, temperature, timeout."),
     ],
 )
 def test_says_what_to_do_instead(name, expected):
