@@ -18,7 +18,7 @@ from grayswan_core import ChatResponse as CygnetResponse
 from grayswan_core.decoding.message_text import MessageText, text_parts
 from grayswan_core.decoding.tool_calls import CallSoFar, json_arguments
 from grayswan_core.prototype import Prototype
-from grayswan_core.wire import REFUSALS, ResponseMessage, UsageDelta
+from grayswan_core.wire import REFUSALS, Delta, ResponseMessage, UsageDelta
 
 __all__ = ["ChunkReader", "response_from_cygnet"]
 
@@ -43,7 +43,7 @@ def response_from_cygnet(response: CygnetResponse, names: Mapping[str, str]) -> 
     texts = text_parts(choice.message.content, choice.message.refusal)
     return _response(
         # The content of a message that only calls tools is None, as with other providers.
-        texts or ([] if calls else [""]),
+        [_TEXT.like(text=text) for text in texts or ([] if calls else [""])],
         _blocks(calls, names, whole=True),
         response.model_dump(),
         finish_reason=choice.finish_reason,
@@ -81,19 +81,18 @@ class ChunkReader:
         for choice in chunk.get("choices", ()):
             delta = choice.get("delta") or {}
             if delta.get("refusal") or self._refused is not None:
-                self._refused = self._refused or MessageText(self._content + text)
-                text += self._refused.add(delta)
+                text += self._refusal(delta)
             else:
                 text += delta.get("content") or ""
-            finish_reason = choice.get("finish_reason")
-            self._finish_reason = finish_reason or self._finish_reason
+            if finish_reason := choice.get("finish_reason"):
+                self._finish_reason = finish_reason
             if finish_reason or delta.get("tool_calls"):
                 whole = self._finish_reason is not None
                 self._calls = _blocks(self._answer.calls(), self._names, whole=whole)
         self._content += text
         self._usage = chunk.get("usage") or self._usage
         response = _response(
-            (self._content,) if self._refused is None else self._refused.parts or ("",),
+            [_TEXT.like(text=self._content)] if self._refused is None else self._refused_texts(),
             self._calls,
             {**chunk, "usage": self._usage},
             finish_reason=self._finish_reason,
@@ -106,6 +105,16 @@ class ChunkReader:
                 return None
         return response
 
+    def _refusal(self, delta: Delta) -> str:
+        """What a delta adds to the text, once there is a refusal."""
+        if self._refused is None:
+            self._refused = MessageText(self._content)
+        return self._refused.add(delta)
+
+    def _refused_texts(self) -> list[TextBlock]:
+        parts = self._refused.parts if self._refused is not None else []
+        return [_TEXT.like(text=part) for part in parts or [""]]
+
     def rest(self) -> Iterator[ChatResponse]:
         """The response that is withheld, if nothing came after it: a stream yields at least one."""
         if self._withheld is not None and not self._has_begun:
@@ -113,7 +122,7 @@ class ChunkReader:
 
 
 def _response(
-    texts: Sequence[str],
+    texts: Sequence[TextBlock],
     calls: Sequence[ToolCallBlock],
     raw: dict[str, Any],
     *,
@@ -133,8 +142,7 @@ def _response(
     if calls:
         # Streamed structured output reads the calls here; agents read the blocks.
         kept["tool_calls"] = [_mirrored(call) for call in calls]
-    blocks = [*[_TEXT.like(text=text) for text in texts], *calls]
-    message = _MESSAGE.like(blocks=blocks, additional_kwargs=kept)
+    message = _MESSAGE.like(blocks=[*texts, *calls], additional_kwargs=kept)
     return _RESPONSE.like(message=message, delta=delta, raw=raw, additional_kwargs=about)
 
 

@@ -1,7 +1,11 @@
 """LlamaIndex's agents, whole runs of them, on the local server."""
 
+import asyncio
+import contextlib
+
 import pytest
 from llama_index.core.agent.workflow import (
+    AgentOutput,
     AgentStream,
     AgentWorkflow,
     CodeActAgent,
@@ -9,13 +13,16 @@ from llama_index.core.agent.workflow import (
     ReActAgent,
     ToolCallResult,
 )
+from llama_index.core.callbacks import CallbackManager, TokenCountingHandler
 from llama_index.core.llms import ChatMessage
 from llama_index.core.memory import ChatMemoryBuffer
 from llama_index.core.tools import FunctionTool
+from llama_index.core.workflow import Context, HumanResponseEvent, InputRequiredEvent
+from llama_index.core.workflow.errors import WorkflowCancelledByUser
 from pydantic import BaseModel
 
 from grayswan_core import ToolCallArgumentsError
-from grayswan_devserver import Answer, Call
+from grayswan_devserver import Answer, Call, DevServer
 from llama_index_grayswan import data_message
 
 # LlamaIndex's own use of pydantic and of its workflows, which GraySwan has no part in.
@@ -170,6 +177,47 @@ async def test_a_tool_may_give_the_answer_itself(llm, grayswan_server):
     result, _ = await run(FunctionAgent(tools=[tool], llm=llm), "What is the weather in Paris?")
     assert "21 degrees" in str(result)
     assert len(grayswan_server.requests) == 1
+
+
+async def test_a_tool_may_wait_for_a_human(llm, grayswan_server):
+    async def danger(ctx: Context, what: str) -> str:
+        """Do it."""
+        asked = InputRequiredEvent(prefix="Sure?")
+        said = await ctx.wait_for_event(HumanResponseEvent, waiter_id="w", waiter_event=asked)
+        return f"done {what} {said.response}"
+
+    grayswan_server.script(Answer(tool_calls=[Call("danger", {"what": "x"})]), Answer("OK."))
+    handler = FunctionAgent(tools=[danger], llm=llm).run("Do it.")
+    async for event in handler.stream_events():
+        if isinstance(event, InputRequiredEvent):
+            handler.ctx.send_event(HumanResponseEvent(response="yes"))
+    assert str(await handler) == "OK."
+    assert "done x yes" in grayswan_server.last.body["messages"][-1]["content"]
+
+
+async def test_a_run_that_is_cancelled_closes_its_connection(make_llm):
+    with DevServer(chunk_delay=0.02) as server:
+        server.script(Answer("one two three four five six " * 40))
+        handler = FunctionAgent(tools=[add], llm=make_llm(base_url=server.url)).run("Talk.")
+        async for event in handler.stream_events():
+            if isinstance(event, AgentStream) and event.response.count(" ") > 3:
+                await handler.cancel_run()
+                break
+        with contextlib.suppress(WorkflowCancelledByUser):
+            await handler
+        assert await asyncio.to_thread(server.last.wait, 10)
+        assert server.last.aborted
+
+
+async def test_tokens_of_a_run_are_counted(make_llm, grayswan_server):
+    """run-llama/llama_index 17673, 17987, 19740"""
+    counter = TokenCountingHandler(tokenizer=str.split)
+    llm = make_llm(callback_manager=CallbackManager([counter]))
+    grayswan_server.script(Answer(tool_calls=[Call("add", {"a": 1, "b": 2})]), Answer("It is 3."))
+    _, events = await run(FunctionAgent(tools=[add], llm=llm), "Add 1 and 2.")
+    used = [each.raw["usage"]["total_tokens"] for each in events if type(each) is AgentOutput]
+    assert counter.total_llm_token_count == sum(used) > 0
+    assert len(counter.llm_token_counts) == 2
 
 
 # --- ReActAgent ---------------------------------------------------------------------------------

@@ -156,7 +156,7 @@ async def test_agents_with_parallel_calls_keep_results_and_calls_together(llm, g
 
 
 async def test_a_list_that_a_tool_server_returns_is_sent_one_line_each(llm, grayswan_server):
-    """An MCP server returns a list as one text block for each of its items."""
+    """An MCP server answers with one block of text for each item of a list."""
 
     async def rooms() -> list[TextBlock]:
         """List the rooms."""

@@ -1,6 +1,10 @@
 """What LlamaIndex builds applications of, on the local server: extractors, selectors,
 rerankers, evaluators, generators of questions."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 from llama_index.core import Settings
 from llama_index.core.evaluation import (
@@ -234,3 +238,34 @@ async def test_evaluations_in_a_batch(index):
     runner = BatchEvalRunner({"faithful": FaithfulnessEvaluator()}, workers=2)
     found = await runner.aevaluate_queries(index.as_query_engine(), queries=[QUESTION] * 3)
     assert [each.passing for each in found["faithful"]] == [True] * 3
+
+
+PIPELINE = """
+from llama_index.core.extractors import SummaryExtractor
+from llama_index.core.ingestion import IngestionPipeline
+from llama_index.core.schema import TextNode
+from llama_index.llms.grayswan import GraySwan
+
+if __name__ == "__main__":
+    llm = GraySwan(max_retries=0)
+    llm.complete("Warm up.")
+    extractor = SummaryExtractor(llm=llm, summaries=["self"], num_workers=1, show_progress=False)
+    nodes = [TextNode(text="The bakery opens at seven."), TextNode(text="It closes at eight.")]
+    found = IngestionPipeline(transformations=[extractor]).run(nodes=nodes, num_workers=2)
+    print([bool(node.metadata["section_summary"]) for node in found])
+"""
+
+
+def test_a_pipeline_runs_in_several_processes(grayswan_server, tmp_path):
+    """run-llama/llama_index 14280, 21300, langfuse 2799. A model finds its key again in each."""
+    script = tmp_path / "pipeline.py"
+    script.write_text(PIPELINE)
+    key = {"GRAYSWAN_API_KEY": "not-a-real-key-0123456789"}
+    done = subprocess.run(  # noqa: S603 - the script above
+        [sys.executable, str(script)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **key, "GRAY_SWAN_BASE_URL": grayswan_server.url},
+        check=False,
+    )
+    assert "[True, True]" in done.stdout, done.stderr

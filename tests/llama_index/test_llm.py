@@ -13,9 +13,12 @@ import threading
 import httpx
 import pytest
 from llama_index.core import Settings
+from llama_index.core.base.llms.types import ToolCallBlock
 from llama_index.core.callbacks import CallbackManager, TokenCountingHandler
+from llama_index.core.instrumentation import get_dispatcher
 from llama_index.core.instrumentation.events.exception import ExceptionEvent
 from llama_index.core.instrumentation.events.llm import LLMChatStartEvent
+from llama_index.core.instrumentation.span_handlers import SimpleSpanHandler
 from llama_index.core.llms import ChatMessage
 from llama_index.core.llms.loading import load_llm
 from llama_index.core.prompts import PromptTemplate
@@ -297,6 +300,42 @@ async def test_the_content_of_a_whole_message_of_calls_is_none(llm, grayswan_ser
     assert (found if method == "chat" else await found).message.content is None
 
 
+async def test_a_stream_may_be_read_by_other_tasks_each_with_a_timeout(llm, grayswan_server):
+    grayswan_server.script(Answer("one two three"))
+    stream = await asyncio.create_task(llm.astream_complete("x"))
+    deltas = []
+    while (response := await asyncio.wait_for(anext(stream, None), 5)) is not None:
+        deltas.append(response.delta)
+    assert "".join(deltas) == "one two three"
+
+
+def test_responses_are_copied_pickled_and_dumped_like_any_other(llm, grayswan_server):
+    grayswan_server.script(Answer("x", tool_calls=[Call("add", {"a": 1, "b": 2})]))
+    found = llm.chat_with_tools([ADD], "Add.")
+    assert copy.deepcopy(found) == pickle.loads(pickle.dumps(found)) == found
+    assert ChatMessage.model_validate(found.message.model_dump()) == found.message
+    assert json.dumps(found.raw)
+
+
+def test_messages_with_braces_go_as_they_are(llm, grayswan_server):
+    """run-llama/llama_index 19487"""
+    text = 'Analyse {"a": {"city": "x"}} <xml>{city}</xml> {{ jinja }} {output_cls}'
+    grayswan_server.script(Answer(tool_calls=[Call("Box", {"amount": 1})]))
+    call = ToolCallBlock(tool_call_id="c1", tool_name="add", tool_kwargs={"a": 1})
+    messages = [
+        ChatMessage(text),
+        ChatMessage(role="assistant", blocks=[call]),
+        ChatMessage("3 {x}", role="tool", additional_kwargs={"tool_call_id": "c1"}),
+        data_message("{y}"),
+    ]
+    before = copy.deepcopy(messages)
+    llm.as_structured_llm(Box).chat(messages)
+    body = grayswan_server.last.body["messages"]
+    assert [message["role"] for message in body] == ["user", "assistant", "tool", "data"]
+    assert [message["content"] for message in body] == [text, "", "3 {x}", "{y}"]
+    assert messages == before
+
+
 # --- errors -------------------------------------------------------------------------------------
 
 
@@ -305,6 +344,12 @@ async def test_errors_are_those_of_the_core(last, grayswan_server):
     grayswan_server.script(RawResponse(detail, status=401))
     with pytest.raises(AuthenticationError, match="No such key"):
         await last()
+
+
+def test_a_rate_limit_is_one_to_the_context_extractor(llm, grayswan_server):
+    grayswan_server.script(RawResponse(b'{"error": true, "message": "slow down"}', status=429))
+    with pytest.raises(RateLimitError, match=r"(?i)rate limit|too many requests|429"):
+        llm.complete("Hi")
 
 
 async def test_there_is_one_layer_of_retries(last, make_llm, grayswan_server):
@@ -478,6 +523,35 @@ def test_a_tool_in_another_form_is_refused(llm):
 
 
 # --- observers ----------------------------------------------------------------------------------
+
+
+def test_observers_are_given_the_model_and_its_sampling_settings(make_llm, events):
+    llm = make_llm(model="cygnet-v0.2", temperature=0, max_tokens=9)
+    llm.chat(HELLO)
+    (start,) = [each for each in events if isinstance(each, LLMChatStartEvent)]
+    payload = start.model_dict
+    assert (payload["model"], payload["model_name"]) == ("cygnet-v0.2", "cygnet-v0.2")
+    assert (payload["temperature"], payload["max_tokens"]) == (0, 9)
+    assert "top_p" not in payload
+    assert payload == llm.to_payload()
+
+
+def test_spans_of_streams_that_are_left_are_ended(llm):
+    """openinference 3796"""
+    dispatcher, handler = get_dispatcher(), SimpleSpanHandler()
+    dispatcher.add_span_handler(handler)
+
+    async def leave():
+        async for _ in await llm.astream_chat(HELLO):
+            break
+        await asyncio.sleep(0)
+
+    try:
+        asyncio.run(leave())
+        next(llm.stream_chat(HELLO))
+        assert not handler.open_spans
+    finally:
+        dispatcher.span_handlers.remove(handler)
 
 
 def test_events_hold_no_secret(llm, events):

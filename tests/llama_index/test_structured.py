@@ -173,6 +173,19 @@ async def test_a_text_program_is_still_one(streamed, grayswan_server, make_llm, 
     assert "tools" not in sent()
 
 
+@pytest.mark.skipif(
+    LLMTextCompletionProgram.stream_call is BasePydanticProgram.stream_call,
+    reason="LlamaIndex streams text programs since a later version.",
+)
+@pytest.mark.parametrize("text", ['{"name": "Ann", "ag', '{"name": "Ann"}', "I do not know."])
+async def test_a_text_program_that_ends_on_half_an_object_is_an_error(
+    streamed, grayswan_server, make_llm, text
+):
+    grayswan_server.script(Answer(text, finish_reason="length"))
+    with pytest.raises(ValueError, match="not a whole Person"):
+        await streamed(Person, make_llm(pydantic_program_mode=PydanticProgramMode.LLM))
+
+
 def test_the_plain_path_gives_errors_too(llm, grayswan_server):
     grayswan_server.script(Answer("No."))
     with pytest.raises(ToolCallMissingError, match=r"Its text is 'No\.'"):
