@@ -52,9 +52,11 @@ def is_id_of(name: str, text: str) -> bool:
     return hmac.compare_digest(_digest(b"text", _canonical(text)).encode(), name[:_HALF].encode())
 
 
+# Each alternative begins with a character of its own, which makes the search several times faster.
 _ESCAPES = re.compile(
-    rb"(?:\\|%(?:25)*5c)+(?:u[0-9a-f]{4}|x[0-9a-f]{2}|[a-z])?"
-    rb"|&(?:amp;)*#?\w{1,32};|%(?:25)*[0-9a-f]{2}"
+    rb"\\\\*(?:u[0-9a-f]{4}|x[0-9a-f]{2}|[a-z])?"
+    rb"|&(?:amp;)*#?\w{1,32};"
+    rb"|%(?:25)*(?:5c(?:u[0-9a-f]{4}|x[0-9a-f]{2}|[a-z])?|[0-9a-f]{2})"
 )
 _NOT_ALPHANUMERIC = bytes(code for code in range(128) if not chr(code).isalnum())
 

@@ -8,13 +8,13 @@ line's first word would not have fitted.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from grayswan_core.untrusted.spelling import Anchor, Kind
+from grayswan_core.untrusted.spelling import LEAD, Anchor, Kind
 from grayswan_core.untrusted.ticks import WORDS_PER_TICK, few_words
 
-__all__ = ["end_of_run", "is_regular", "lines_between", "start_of_run"]
+__all__ = ["end_of_run", "is_regular", "lines_between", "start_of_run", "unmarked_lines"]
 
 _NARROWEST = 25
 """Columns. Text that is wrapped to fewer is not recognised as wrapped."""
@@ -23,6 +23,14 @@ _NARROWEST = 25
 _LINE_END = re.compile(r"\n|\\n")
 _BLANK = re.compile(r"(?:\s|\\+[nrt])*")
 _WORDS = re.compile(rf"\S*(?:\s+\S+){{0,{WORDS_PER_TICK}}}")
+
+
+_UNMARKED_LINE = re.compile(rf"\n(?=[^\n{LEAD}]*\n)[^\S\n]*\S")
+
+
+def unmarked_lines(text: str, start: int, end: int) -> Iterator[int]:
+    """Places in lines that have words and no mark, but for one that is escaped."""
+    return (found.end() for found in _UNMARKED_LINE.finditer(text, start, end))
 
 
 def lines_between(text: str, before: Anchor, after: Anchor) -> tuple[int, int] | None:
@@ -91,6 +99,8 @@ def _ends_line(text: str, tick: Anchor) -> bool:
 
 def _kept_lines(text: str, run: Sequence[Anchor]) -> bool:
     """Whether the run's lines are as they were when the text was marked, for all one can see."""
+    if not _LINE_END.search(text, run[0].end, run[-1].start):
+        return True
     is_wrapped = False
     for anchor, following in pairwise(run):
         blank = _BLANK.match(text, anchor.end, following.start)

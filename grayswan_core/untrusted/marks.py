@@ -5,8 +5,6 @@ How they are spelt: `spelling`. What they say of a text that a template was fill
 
 from __future__ import annotations
 
-import re
-
 from grayswan_core.untrusted.ids import id_of
 from grayswan_core.untrusted.spans import unmarked
 from grayswan_core.untrusted.spelling import (
@@ -14,8 +12,8 @@ from grayswan_core.untrusted.spelling import (
     Anchor,
     Kind,
     anchors,
-    leads,
     may_have_marks,
+    with_literals,
     without,
 )
 from grayswan_core.untrusted.ticks import ticked
@@ -42,15 +40,10 @@ def mark_untrusted(text: str, *, ticks: bool = True) -> str:
     if not text.strip():
         return text
     name = id_of(text)
-    if may_have_marks(text):
-        text = leads.lead.sub(_literal, text)
+    text = with_literals(text)
     if ticks:
         return f"{LEAD}untrusted:{name}{LEAD} {ticked(text)} {LEAD}end:{name}{LEAD}"
     return f"{LEAD}data:{name}{LEAD} {text} {LEAD}enddata:{name}{LEAD}"
-
-
-def _literal(found: re.Match[str]) -> str:
-    return found[0] + "="
 
 
 def without_marks(text: str) -> str:

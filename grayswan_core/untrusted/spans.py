@@ -14,10 +14,10 @@ text's: unless the text is whole, as its ID tells, or its lines may have been wr
 
 from __future__ import annotations
 
-from bisect import bisect_left
+import sys
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 from operator import itemgetter
 from typing import NamedTuple, TypeAlias
 
@@ -27,6 +27,7 @@ from grayswan_core.untrusted.lines import (
     is_regular,
     lines_between,
     start_of_run,
+    unmarked_lines,
 )
 from grayswan_core.untrusted.spelling import Anchor, Kind, anchors, without
 from grayswan_core.untrusted.ticks import few_words
@@ -51,16 +52,13 @@ def split(text: str) -> list[Piece]:
     """
     found = anchors(text)
     pieces: list[Piece] = []
-    place = index = 0
+    place = 0
     for start, end in _disjoint(_untrusted(text, found)):
         if place < start:
             pieces.append(Piece(text[place:start], untrusted=False))
-        while index < len(found) and found[index].start < start:
-            index += 1
-        first = index
-        while index < len(found) and found[index].end <= end:
-            index += 1
-        pieces.append(Piece(without(text, found[first:index], start, end), untrusted=True))
+        first = bisect_left(found, start, key=itemgetter(1))
+        last = bisect_right(found, end, key=itemgetter(2))
+        pieces.append(Piece(without(text, found[first:last], start, end), untrusted=True))
         place = end
     if place < len(text) or not pieces:
         pieces.append(Piece(text[place:], untrusted=False))
@@ -76,7 +74,9 @@ def unmarked(text: str) -> str:
     if not found:
         return text
     pairs = _Pairs(text, found)
-    marks = [*pairs.inside(), *pairs.lone()]
+    marks = [*pairs.lone()]
+    for first, last in pairs.blocks:
+        marks += found[first : last + 1]
     for run in _runs(text, pairs):
         if any(mark.kind in _ENDS for mark in run.marks) or is_regular(text, run.marks):
             marks += run.marks
@@ -116,40 +116,26 @@ def _disjoint(spans: Iterable[_Span]) -> Iterator[_Span]:
 class _Pairs:
     """The marks of a text that have both ends, and what is between them.
 
-    `found[n]` and `found[n + 1]` are neighbours; what is said of the stretch `n` is said of the
-    text between them.
+    A stretch `n` is the text between `found[n]` and `found[n + 1]`.
     """
 
     def __init__(self, text: str, found: Sequence[Anchor]) -> None:
         self.found = found
         self._closing = _closing_marks(found)
-        ticked = [pair for pair in self._closing.items() if found[pair[0]].kind is Kind.OPEN]
-        light = [pair for pair in self._closing.items() if found[pair[0]].kind is not Kind.OPEN]
-        # How many pairs each stretch is inside of.
-        self._depth = _depths(self._closing.items(), len(found))
-        self._apart = self._lines_apart(text, ticked, _depths(light, len(found)))
+        self.blocks = list(_disjoint(self._closing.items()))
+        """First and last marks of pairs, those that overlap as one, in order."""
+        self._apart = self._lines_apart(text)
 
     def spans(self) -> Iterator[_Span]:
         """Where the text is untrusted because it is between two ends."""
-        start = -1
-        for index, depth in enumerate(self._depth):
-            if start < 0 < depth:
-                start = self.found[index].start
-            if depth and index in self._apart:
-                first, last = self._apart[index]
-                yield start, first
-                start = last
-            elif start >= 0 and not depth:
-                yield start, self.found[index].end
-                start = -1
-
-    def inside(self) -> Iterator[Anchor]:
-        """The marks that are ends of pairs, or between them."""
-        return (mark for index, mark in enumerate(self.found) if self.has(index))
-
-    def has(self, index: int) -> bool:
-        """Whether a mark is an end of a pair, or between the two."""
-        return bool(self._depth[index] or (index and self._depth[index - 1]))
+        apart = sorted(self._apart)
+        for first, last in self.blocks:
+            start = self.found[first].start
+            for index in apart[bisect_left(apart, first) : bisect_left(apart, last)]:
+                end, next_start = self._apart[index]
+                yield start, end
+                start = next_start
+            yield start, self.found[last].end
 
     def lone(self) -> Iterator[Anchor]:
         """The marks without ticks that have lost their other end."""
@@ -157,25 +143,17 @@ class _Pairs:
         return (
             mark
             for index, mark in enumerate(self.found)
-            if mark.kind in _LIGHT_ENDS and index not in paired
+            if mark.id and mark.kind in _LIGHT_ENDS and index not in paired
         )
 
-    def _lines_apart(
-        self, text: str, ticked: Sequence[_Span], light: Sequence[int]
-    ) -> dict[int, _Span]:
+    def _lines_apart(self, text: str) -> dict[int, _Span]:
         """The lines that are not the text's between pieces of it, by the stretch they are in."""
-        apart = {
-            index: lines
-            for index, depth in enumerate(self._depth)
-            if depth and not light[index]
-            for lines in [lines_between(text, self.found[index], self.found[index + 1])]
-            if lines is not None
-        }
-        if not apart:
-            return {}
+        ticked = [p for p in self._closing.items() if self.found[p[0]].kind is Kind.OPEN]
+        light = [p for p in self._closing.items() if self.found[p[0]].kind is not Kind.OPEN]
+        apart = dict(self._candidates(text, list(_disjoint(ticked)), list(_disjoint(light))))
         stretches = sorted(apart)
         budget = _MOST_COMPARED * len(text)
-        for first, last in ticked:
+        for first, last in ticked if apart else ():
             inside = stretches[bisect_left(stretches, first) : bisect_left(stretches, last)]
             if not inside:
                 continue
@@ -185,6 +163,17 @@ class _Pairs:
                     apart.pop(index, None)
         return apart
 
+    def _candidates(
+        self, text: str, ticked: Sequence[_Span], light: Sequence[_Span]
+    ) -> Iterator[tuple[int, _Span]]:
+        starts = [mark.start for mark in self.found] if ticked else []
+        for first, last in ticked:
+            for place in unmarked_lines(text, self.found[first].end, self.found[last].start):
+                index = bisect_left(starts, place) - 1
+                lines = lines_between(text, self.found[index], self.found[index + 1])
+                if lines is not None and not _is_inside(light, index):
+                    yield index, lines
+
     def _is_whole(self, text: str, first: int, last: int) -> bool:
         """Whether a marked text is as it was marked, as its ID tells."""
         marks = self.found[first : last + 1]
@@ -192,6 +181,12 @@ class _Pairs:
         return is_genuine(name) and is_id_of(
             name, without(text, marks, marks[0].start, marks[-1].end)
         )
+
+
+def _is_inside(spans: Sequence[_Span], index: int) -> bool:
+    """Whether a stretch is inside of one of the spans, which are in order."""
+    place = bisect_right(spans, (index, sys.maxsize)) - 1
+    return place >= 0 and spans[place][0] <= index < spans[place][1]
 
 
 # How often at most a text is compared with IDs, on average: pairs may be inside of each other.
@@ -206,23 +201,14 @@ def _closing_marks(found: Sequence[Anchor]) -> dict[int, int]:
     """
     closing: dict[int, int] = {}
     latest: dict[tuple[Kind, str], int] = {}
-    for index in range(len(found) - 1, -1, -1):
-        mark = found[index]
+    for index, mark in reversed([each for each in enumerate(found) if each[1][3]]):
         if mark.kind in (Kind.CLOSE, Kind.LIGHT_CLOSE):
             latest[mark.kind, mark.id] = index
-        elif mark.kind in (Kind.OPEN, Kind.LIGHT_OPEN):
-            own = Kind.CLOSE if mark.kind is Kind.OPEN else Kind.LIGHT_CLOSE
-            if (own, mark.id) in latest:
-                closing[index] = latest.pop((own, mark.id))
+            continue
+        own = Kind.CLOSE if mark.kind is Kind.OPEN else Kind.LIGHT_CLOSE
+        if (own, mark.id) in latest:
+            closing[index] = latest.pop((own, mark.id))
     return closing
-
-
-def _depths(pairs: Iterable[_Span], length: int) -> list[int]:
-    changes = [0] * length
-    for first, last in pairs:
-        changes[first] += 1
-        changes[last] -= 1
-    return list(accumulate(changes))
 
 
 class _Run(NamedTuple):
@@ -240,12 +226,22 @@ class _Run(NamedTuple):
 
 
 def _runs(text: str, pairs: _Pairs) -> Iterator[_Run]:
+    found, first, after = pairs.found, 0, 0
+    for begin, end in (*pairs.blocks, (len(found), len(found))):
+        before = found[begin].start if begin < len(found) else len(text)
+        yield from _runs_between(text, found[first:begin], after, before)
+        if begin < len(found):
+            first, after = end + 1, found[end].end
+
+
+def _runs_between(text: str, found: Sequence[Anchor], after: int, before: int) -> Iterator[_Run]:
+    """The runs of a part of the text without pairs, which ends at these marks."""
     marks: list[Anchor] = []
-    after = end = 0
-    for index, mark in enumerate(pairs.found):
+    end = after
+    for mark in found:
         if mark.kind is Kind.CHARACTER:
             continue
-        is_lone = pairs.has(index) or mark.kind in _LIGHT_ENDS
+        is_lone = mark.kind in _LIGHT_ENDS
         if marks and (is_lone or not _is_near(text, marks[-1], mark)):
             yield _Run(marks, after, mark.start)
             marks, after = [], end
@@ -255,14 +251,12 @@ def _runs(text: str, pairs: _Pairs) -> Iterator[_Run]:
             marks.append(mark)
         end = mark.end
     if marks:
-        yield _Run(marks, after, len(text))
+        yield _Run(marks, after, before)
 
 
 def _is_near(text: str, mark: Anchor, following: Anchor) -> bool:
     """Whether two neighbouring marks may be of one text."""
-    return (
-        mark.kind is not Kind.CLOSE
-        and following.kind is not Kind.OPEN
-        and few_words(text[mark.end : following.start])
-        and lines_between(text, mark, following) is None
-    )
+    if mark.kind is Kind.CLOSE or following.kind is Kind.OPEN:
+        return False
+    between = text[mark.end : following.start]
+    return not between or (few_words(between) and lines_between(text, mark, following) is None)

@@ -33,7 +33,16 @@ from typing import NamedTuple
 
 from grayswan_core.untrusted.ids import ID_LENGTH
 
-__all__ = ["LEAD", "Anchor", "Kind", "anchors", "leads", "may_have_marks", "without"]
+__all__ = [
+    "LEAD",
+    "Anchor",
+    "Kind",
+    "anchors",
+    "lead_pattern",
+    "may_have_marks",
+    "with_literals",
+    "without",
+]
 
 LEAD = "\N{TRIGRAM FOR WIND}"
 
@@ -120,24 +129,59 @@ class _Patterns:
 _BARE = _Patterns(LEAD)
 _ANY = _Patterns(f"{LEAD}|{_LEADS_ESCAPED}")
 
-leads = _ANY
-"""The patterns for every spelling."""
-
 
 def may_have_marks(text: str) -> bool:
     """Whether the text holds what every spelling of a mark holds. Fast; if False, it has none."""
     return LEAD in text or any(hint in text for hint in _ESCAPED_HINTS)
 
 
+def lead_pattern(text: str) -> str:
+    """A pattern for the spellings of the first character that the text may hold."""
+    patterns = _ANY if any(hint in text for hint in _ESCAPED_HINTS) else _BARE
+    return patterns.lead.pattern
+
+
+def with_literals(text: str) -> str:
+    """The text with each character of its own, however it is spelt, as a literal."""
+    if any(hint in text for hint in _ESCAPED_HINTS):
+        return _ANY.lead.sub(lambda found: found[0] + "=", text)
+    return text.replace(LEAD, LEAD + "=")
+
+
 def anchors(text: str) -> list[Anchor]:
     """The marks in a text, and where the character stands alone, in order."""
     if any(hint in text for hint in _ESCAPED_HINTS) and _ANY.lead.search(text):
-        found = _ANY.mark.finditer(text)
-    elif LEAD in text:
-        found = _BARE.mark.finditer(text)
-    else:
-        return []
-    return [_anchor(text, each) for each in found]
+        return [_anchor(text, found) for found in _ANY.mark.finditer(text)]
+    return _bare_anchors(text) if LEAD in text else []
+
+
+# What follows the character in any mark but a tick and a literal.
+_BESIDE_TICKS = frozenset(":%uedUED")
+
+
+def _bare_anchors(text: str) -> list[Anchor]:
+    """The same, several times faster, where the character is not escaped: most marks are ticks."""
+    found: list[Anchor] = []
+    parts = text.split(LEAD)
+    place, known = len(parts[0]), 0
+    for part in parts[1:]:
+        start, place = place, place + 1 + len(part)
+        if start < known:  # inside the mark before
+            continue
+        if part[:1] == "=":
+            found.append(_new(Anchor, (Kind.LITERAL, start, start + 2, "")))
+        elif part[:1] in _BESIDE_TICKS and (mark := _BARE.mark.match(text, start)):
+            found.append(_anchor(text, mark))
+            known = mark.end()
+        else:
+            before = text[start - 1 : start]
+            is_character = before in _AROUND and _is_alone(text, start, start + 1)
+            kind = Kind.CHARACTER if is_character else Kind.TICK
+            found.append(_new(Anchor, (kind, start, start + 1, "")))
+    return found
+
+
+_new = tuple.__new__  # NamedTuple's own way to make one takes twice as long
 
 
 _KINDS = {kind.value: kind for kind in Kind} | {"cut": Kind.TICK}
@@ -167,6 +211,9 @@ def _anchor(text: str, found: re.Match[str]) -> Anchor:
 _QUOTES = dict(zip("'\"`([{\u2018\u201c\u00ab", "'\"`)]}\u2019\u201d\u00bb", strict=True))
 
 
+_AROUND = frozenset(["", *_QUOTES, *(chr(code) for code in range(0x3001) if chr(code).isspace())])
+
+
 def _is_alone(text: str, start: int, end: int) -> bool:
     """Whether the character has white space or the text's end on both sides, or is in quotes."""
     before, after = text[start - 1] if start else " ", text[end : end + 1] or " "
@@ -175,15 +222,17 @@ def _is_alone(text: str, start: int, end: int) -> bool:
 
 def without(text: str, found: Sequence[Anchor], start: int, end: int) -> str:
     """A part of the text without the marks that were found in it; a literal is its character."""
-    parts: list[str] = []
-    for kind, first, last, _ in found:
-        if kind in (Kind.CLOSE, Kind.LIGHT_CLOSE) and text[first - 1 : first] == " ":
-            parts.append(text[start : max(start, first - 1)])
-        else:
-            parts.append(text[start:first])
-        start = last
-        if kind is Kind.LITERAL:
-            literal = text[first:last]
-            parts.append(literal[:-1] if literal[-1] == "=" else literal[: literal.rindex("%")])
-    parts.append(text[start:end])
-    return "".join(parts)
+    plain = (Kind.TICK, Kind.CHARACTER)
+    cuts = [mark[1:3] if mark[0] in plain else _cut(text, mark) for mark in found]
+    begins = [start, *[last for _, last in cuts]]
+    ends = [*[first for first, _ in cuts], end]
+    return "".join([text[first:last] for first, last in zip(begins, ends, strict=True)])
+
+
+def _cut(text: str, mark: Anchor) -> tuple[int, int]:
+    """What goes of a text where a mark is taken off."""
+    kind, start, end, _ = mark
+    if kind is Kind.LITERAL:
+        return (end - 1 if text[end - 1] == "=" else text.rindex("%", start, end)), end
+    has_space = kind in (Kind.CLOSE, Kind.LIGHT_CLOSE) and text[start - 1 : start] == " "
+    return start - has_space, end

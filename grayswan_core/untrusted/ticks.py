@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from grayswan_core.untrusted.spelling import LEAD, leads
+from grayswan_core.untrusted.spelling import LEAD, lead_pattern, may_have_marks
 
 __all__ = ["WORDS_PER_TICK", "few_words", "ticked"]
 
@@ -36,32 +36,53 @@ def ticked(text: str) -> str:
 
     The text may hold no mark but literals.
     """
-    text = _long_words(has_ideographs=not text.isascii()).sub(_ticked_word, text)
     body = text.rstrip()
     space = text[len(body) :]
-    return LEAD.join(_stretches().findall(body)) + (LEAD + space if space else "")
+    if may_have_marks(body) or _has_ideographs(body):
+        body = _long_words().sub(_ticked_word, body)
+        stretches = _stretches(bounded=False).findall(body)
+    else:
+        stretches = _stretches(bounded=True).findall(body)
+        stretches[1:] = [each if each[0].isspace() else f":{each}" for each in stretches[1:]]
+    return LEAD.join(stretches) + (LEAD + space if space else "")
 
 
-# Compiled when first needed, as most of the time of this module's import would go there.
+def _has_ideographs(text: str) -> bool:
+    return not text.isascii() and bool(_ideograph().search(text))
+
+
+# Patterns are compiled when first needed, as most of the time of an import would go there.
+
+
 @cache
-def _stretches() -> re.Pattern[str]:
-    """What has a tick after it: the first word of a line with more, or up to seven words."""
+def _ideograph() -> re.Pattern[str]:
+    return re.compile(_IDEOGRAPH)
+
+
+@cache
+def _stretches(*, bounded: bool) -> re.Pattern[str]:
+    """What has a tick after it: the first word of a line with more, or up to seven words.
+
+    Args:
+        bounded: Whether one ends inside a word of more letters than go without a tick.
+    """
+    word = rf"\S{{1,{_LETTERS_PER_TICK}}}" if bounded else r"\S+"
     return re.compile(
-        rf"\s*[{_LINE_ENDS}]{_SPACE}*\S+(?={_SPACE}+\S)"
-        rf"|\s*\S+(?:{_SPACE}+\S+){{0,{WORDS_PER_TICK - 1}}}"
+        rf"\s*[{_LINE_ENDS}]{_SPACE}*{word}(?={_SPACE}+\S)"
+        rf"|\s*{word}(?:{_SPACE}+{word}){{0,{WORDS_PER_TICK - 1}}}"
     )
 
 
 @cache
-def _long_words(*, has_ideographs: bool) -> re.Pattern[str]:
+def _long_words() -> re.Pattern[str]:
     long = rf"\S{{{_LETTERS_PER_TICK + 1},}}"
-    return re.compile(rf"(?<!\S)(?:{long}|\S*?{_IDEOGRAPH}\S+)" if has_ideographs else long)
+    return re.compile(rf"(?<!\S)(?:{long}|\S*?{_IDEOGRAPH}\S+)")
 
 
 @cache
-def _parts() -> re.Pattern[str]:
+def _parts(lead: str) -> re.Pattern[str]:
     """Parts of a long word; none ends inside a literal, or inside an escape of one."""
-    literal = f"(?:{leads.lead.pattern})="
+    literal = f"(?:{lead})="
     return re.compile(
         rf"(?:{literal}|{_IDEOGRAPH}){{1,{_IDEOGRAPHS_PER_TICK}}}"
         rf"|(?:{literal}|(?!{_IDEOGRAPH}).){{1,{_LETTERS_PER_TICK}}}",
@@ -70,4 +91,4 @@ def _parts() -> re.Pattern[str]:
 
 
 def _ticked_word(found: re.Match[str]) -> str:
-    return f"{LEAD}:".join(_parts().findall(found[0]))
+    return f"{LEAD}:".join(_parts(lead_pattern(found[0])).findall(found[0]))
