@@ -20,12 +20,11 @@ from langchain_core.messages import (
 from langchain_core.messages import ToolCall as LangChainToolCall
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 
-from grayswan_core import ConfigurationError, InvalidRequestError
+from grayswan_core import ConfigurationError
 from grayswan_core.request.roles import assign_roles
-from grayswan_core.untrusted.data_messages import separate
-from grayswan_core.untrusted.marks import has_marks, may_have_marks
-from grayswan_core.untrusted.tool_results import data_as_tool_results
-from grayswan_core.wire import ChatRequest, FunctionDefinition, Message, Tool
+from grayswan_core.untrusted.marks import may_have_marks
+from grayswan_core.untrusted.tool_results import refuse_marks, translate
+from grayswan_core.wire import Message
 from langchain_grayswan.errors import langchain_errors
 from langchain_grayswan.messages import DataMessage, turns_from_messages
 
@@ -112,19 +111,10 @@ def _translated(
     said = json.dumps([[m.content, getattr(m, "tool_calls", 0)] for m in messages], default=str)
     is_data = any(isinstance(message, DataMessage) for message in messages)
     with langchain_errors():
-        _refuse_marks({name: each for name, each in arguments.items() if name != "tools"})
+        refuse_marks({name: each for name, each in arguments.items() if name != "tools"})
         if not is_data and not may_have_marks(said) and not may_have_marks(described):
             return messages, arguments
         return _separated(messages, arguments, tools)
-
-
-def _refuse_marks(arguments: dict[str, Any]) -> None:
-    for name, value in arguments.items():
-        if isinstance(value, (str, dict, list)) and has_marks(json.dumps(value, default=str)):
-            raise InvalidRequestError(
-                f"The argument {name!r} of a call holds untrusted text, and another vendor's model"
-                " would take it for the program's own. Leave it out of there."
-            )
 
 
 def _separated(
@@ -137,39 +127,10 @@ def _separated(
         own = list(islice(left, len(turns_from_messages([message]))))
         if len(own) == 1:
             kept[id(own[0])] = message
-    functions = [tool for tool in tools if _is_function(tool)]
-    request = separate(
-        ChatRequest(model="any", messages=sent, tools=[_tool(each) for each in functions] or None)
-    )
-    described = iter(request.tools or ())
-    if functions:
-        renewed = [_renewed(tool, described) if _is_function(tool) else tool for tool in tools]
+    translated, renewed = translate(sent, tools)
+    if tools:
         arguments = {**arguments, "tools": renewed}
-    translated_back = [
-        kept.get(id(each)) or _message(each) for each in data_as_tool_results(request.messages)
-    ]
-    return translated_back, arguments
-
-
-def _is_function(tool: Any) -> bool:
-    return isinstance(tool, dict) and isinstance(tool.get("function"), dict)
-
-
-def _tool(tool: dict[str, Any]) -> Tool:
-    function = tool["function"]
-    return Tool(
-        function=FunctionDefinition(
-            name=function["name"],
-            description=function.get("description") or "",
-            parameters=function.get("parameters") or {},
-        )
-    )
-
-
-def _renewed(tool: dict[str, Any], described: Iterator[Tool]) -> dict[str, Any]:
-    new = next(described).function.model_dump()
-    old = tool["function"]
-    return {**tool, "function": {**old, **{name: new[name] for name in new if name in old}}}
+    return [kept.get(id(each)) or _message(each) for each in translated], arguments
 
 
 def _message(message: Message) -> BaseMessage:

@@ -21,6 +21,7 @@ from llama_index_grayswan.messages import data_message
 if TYPE_CHECKING:
     from types import ModuleType
 
+    from llama_index_grayswan.fallback import untrusted_fallback
     from llama_index_grayswan.security import secure
     from llama_index_grayswan.tool_marking import untrusted_tool, untrusted_tools
     from llama_index_grayswan.untrusted import (
@@ -38,6 +39,7 @@ else:  # engines and agents take far longer to import than all the rest
             "mark_nodes": "untrusted",
             "strip_marks": "untrusted",
             "secure": "security",
+            "untrusted_fallback": "fallback",
             "untrusted_tool": "tool_marking",
             "untrusted_tools": "tool_marking",
         },
@@ -51,6 +53,7 @@ __all__ = [
     "mark_untrusted",
     "secure",
     "strip_marks",
+    "untrusted_fallback",
     "untrusted_tool",
     "untrusted_tools",
 ]

@@ -28,7 +28,7 @@ from grayswan_core.decoding.tool_calls import past_call
 from grayswan_core.untrusted.values import mark_metadata, mark_untrusted
 from llama_index_grayswan.tools import sent_name
 
-__all__ = ["DataContent", "data_message", "turns_from_messages"]
+__all__ = ["DataContent", "data_message", "is_data_message", "turns_from_messages"]
 
 DataContent: TypeAlias = str | BaseNode | NodeWithScore | Sequence[str | BaseNode | NodeWithScore]
 """What a data message is made of."""
@@ -92,6 +92,11 @@ def _data_texts(content: Any) -> Iterator[str]:
         )
 
 
+def is_data_message(message: ChatMessage) -> bool:
+    """Whether a message is one of `data_message`."""
+    return bool(message.additional_kwargs.get(_ROLE_KEY) == "data")
+
+
 def turns_from_messages(messages: Sequence[ChatMessage]) -> list[Turn]:
     """What the messages say, in the core's terms. The messages are left as they are.
 
@@ -103,7 +108,7 @@ def turns_from_messages(messages: Sequence[ChatMessage]) -> list[Turn]:
 
 def _turn(message: ChatMessage) -> Turn:
     kwargs = message.additional_kwargs
-    speaker = "data" if kwargs.get(_ROLE_KEY) == "data" else message.role.value
+    speaker = "data" if is_data_message(message) else message.role.value
     return Turn(
         speaker=speaker,
         text=_text(message, speaker),

@@ -29,6 +29,7 @@ from llama_index.core.tools.tool_spec.base import BaseToolSpec
 from llama_index.core.workflow import Workflow
 
 from grayswan_core import ConfigurationError
+from llama_index_grayswan.fallback import TranslatesMarks
 from llama_index_grayswan.llm import GraySwan
 from llama_index_grayswan.security.guard import guard
 from llama_index_grayswan.security.parts import METHODS
@@ -54,7 +55,7 @@ KINDS = (
 # What is not looked into; there may be thousands of them.
 _LEAVES = frozenset({str, int, float, bool, type(None), Document, Node, NodeWithScore, TextNode})
 
-_MARKS_COME_OFF: tuple[type[BaseLLM], ...] = (GraySwan, MockLLM)
+_MARKS_COME_OFF: tuple[type[BaseLLM], ...] = (GraySwan, TranslatesMarks, MockLLM)
 
 
 def full_name(of: type) -> str:
@@ -231,7 +232,7 @@ class Walk:
         if not isinstance(llm, _MARKS_COME_OFF):
             raise self._error(
                 f"A {type(llm).__name__} does not take marks off, and would read untrusted text as"
-                " the user's. Use GraySwan there."
+                " the user's. Use GraySwan there, or untrusted_fallback(llm)."
             )
 
     @contextmanager

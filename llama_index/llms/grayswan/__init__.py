@@ -11,6 +11,7 @@ if TYPE_CHECKING:
         mark_untrusted,
         secure,
         strip_marks,
+        untrusted_fallback,
         untrusted_tool,
         untrusted_tools,
     )
@@ -25,6 +26,7 @@ __all__ = [
     "mark_untrusted",
     "secure",
     "strip_marks",
+    "untrusted_fallback",
     "untrusted_tool",
     "untrusted_tools",
 ]
