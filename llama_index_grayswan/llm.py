@@ -65,7 +65,7 @@ if TYPE_CHECKING:
 __all__ = ["GraySwan"]
 
 DEFAULT_CONTEXT_WINDOW = 8192
-"""Tokens. The service does not say; this is the window of Llama 3, which Cygnet is built on."""
+"""Tokens. The API does not report it; this is the window of Llama 3, which Cygnet is built on."""
 
 # Among a call's arguments: the own names of tools that are offered under another one.
 _TOOL_NAMES = "tool_names"
@@ -98,7 +98,7 @@ class GraySwan(ModelSettings, FunctionCallingLLM):
     context_window: int = Field(
         default=DEFAULT_CONTEXT_WINDOW,
         gt=0,
-        description="Tokens that question and answer may have together.",
+        description="Tokens that prompt and response may have together.",
     )
 
     @classmethod
@@ -108,7 +108,7 @@ class GraySwan(ModelSettings, FunctionCallingLLM):
 
     @property
     def metadata(self) -> LLMMetadata:
-        """What LlamaIndex's prompt helpers and agents want to know of the model."""
+        """What LlamaIndex's prompt helpers and agents read of the model."""
         return LLMMetadata(
             context_window=self.context_window,
             num_output=self.max_tokens or DEFAULT_NUM_OUTPUTS,
@@ -139,7 +139,7 @@ class GraySwan(ModelSettings, FunctionCallingLLM):
 
     @llm_chat_callback()
     def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
-        """Answer a conversation in pieces; each holds the answer so far."""
+        """Answer a conversation in pieces; each holds the response so far."""
         return self._stream_chat(messages, **kwargs)
 
     @llm_chat_callback()
@@ -171,7 +171,7 @@ class GraySwan(ModelSettings, FunctionCallingLLM):
         formatted: bool = False,
         **kwargs: Any,
     ) -> CompletionResponseGen:
-        """Answer a text in pieces; each holds the answer so far."""
+        """Answer a text in pieces; each holds the response so far."""
         return stream_chat_to_completion_decorator(self._stream_chat)(prompt, **kwargs)
 
     @llm_completion_callback()

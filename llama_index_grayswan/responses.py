@@ -15,10 +15,10 @@ from llama_index.core.base.llms.types import (
 
 from grayswan_core import Accumulator, Chunk
 from grayswan_core import ChatResponse as CygnetResponse
-from grayswan_core.decoding.message_text import MessageText, text_parts
 from grayswan_core.decoding.tool_calls import CallSoFar, json_arguments
 from grayswan_core.prototype import Prototype
 from grayswan_core.wire import REFUSALS, Delta, ResponseMessage, UsageDelta
+from llama_index_grayswan.refusals import MessageText, text_parts
 
 __all__ = ["ChunkReader", "response_from_cygnet"]
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grayswan_core.decoding.message_text import MessageText, text_parts
+from llama_index_grayswan.refusals import MessageText, text_parts
 
 PIECES = st.fixed_dictionaries(
     {},

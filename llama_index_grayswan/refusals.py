@@ -1,4 +1,4 @@
-"""What a message says and how it is refused, each of them once. Sans-I/O.
+"""The text of a message and its refusal, each of them once. Sans-I/O.
 
 The API writes a refusal as content, as `refusal`, or as both; and where it refuses in the middle
 of a stream, the refusal follows text that is no part of it.
