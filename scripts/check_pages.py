@@ -62,7 +62,9 @@ def _passes(page: Path, environments: _Environments) -> bool:
     program = "\n\n".join(text for skip, kind, text in fences if kind == "python" and not skip)
     if not program:
         return True
-    lines = (line for _, kind, text in fences if kind == "sh" for line in text.splitlines())
+    lines = (
+        line for _, kind, text in fences if kind in {"sh", "bash"} for line in text.splitlines()
+    )
     commands = [tuple(shlex.split(line, comments=True)) for line in lines]
     python = environments.python(
         tuple(words[2:] for words in commands if words[:2] == ("pip", "install"))
