@@ -7,6 +7,7 @@ are in no dump, pickle or repr; an unpickled model reads its key from the enviro
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -42,6 +43,7 @@ from grayswan_core.http.protocol import TransportName
 from grayswan_core.request.build import SAMPLING_FIELDS, CompletionCall, build_call
 from grayswan_core.request.hints import advice_on
 from grayswan_core.request.roles import ToolResultRole, Turn, assign_roles
+from grayswan_core.untrusted.data_messages import is_much_marked
 from grayswan_core.wire import DEFAULT_CHAT_PATH, DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -275,6 +277,14 @@ class ModelSettings(Closing, BaseModel):
                 " them without streaming, or pass n=1 to the stream."
             )
         return replace(what, raise_on_content_filter=self.raise_on_content_filter)
+
+    async def _aask(
+        self, turns: Sequence[Turn], arguments: Mapping[str, Any], *, stream: bool = False
+    ) -> CompletionCall:
+        """`_ask`, async: in a thread where taking marks off would hold the event loop up."""
+        if is_much_marked(turn.text for turn in turns):
+            return await asyncio.to_thread(self._ask, turns, arguments, stream=stream)
+        return self._ask(turns, arguments, stream=stream)
 
     def _connection(self) -> tuple[Any, ...]:
         """All that a client depends on; the client is made anew when any of it changes."""

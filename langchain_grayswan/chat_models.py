@@ -281,8 +281,8 @@ class ChatGraySwan(ModelSettings, BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         with langchain_errors():
-            response = complete(self.client, self._asked(messages, stop, kwargs))
-            return result_from_response(response)
+            call = self._asked(messages, stop, kwargs)
+            return result_from_response(complete(self.client, call))
 
     async def _agenerate(
         self,
@@ -292,8 +292,8 @@ class ChatGraySwan(ModelSettings, BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         with langchain_errors():
-            response = await acomplete(self.client, self._asked(messages, stop, kwargs))
-            return result_from_response(response)
+            call = await self._aasked(messages, stop, kwargs)
+            return result_from_response(await acomplete(self.client, call))
 
     # `stream()` calls the token callbacks itself and passes no run manager; the bridge of
     # `stream_events(version="v3")` passes one, leaves them to us, and does not add chunks up.
@@ -330,7 +330,7 @@ class ChatGraySwan(ModelSettings, BaseChatModel):
     ) -> AsyncIterator[ChatGenerationChunk]:
         reader = ChunkReader(corrects_calls=run_manager is not None)
         with langchain_errors():
-            what = self._asked(messages, stop, kwargs, stream=True)
+            what = await self._aasked(messages, stop, kwargs, stream=True)
             async with aclosing(astream(self.client, what)) as chunks:
                 async for chunk in chunks:
                     generation = reader.read(chunk)
@@ -352,8 +352,24 @@ class ChatGraySwan(ModelSettings, BaseChatModel):
         *,
         stream: bool = False,
     ) -> CompletionCall:
-        # LangChain passes `stream=True` to its own hooks; which of them is called tells as much.
-        given = {name: value for name, value in arguments.items() if name != "stream"}
-        if given.get("tools"):
-            given["tools"] = wire_tools(given["tools"])
-        return self._ask(turns_from_messages(messages), {**given, "stop": stop}, stream=stream)
+        given = _call_arguments(arguments, stop)
+        return self._ask(turns_from_messages(messages), given, stream=stream)
+
+    async def _aasked(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None,
+        arguments: dict[str, Any],
+        *,
+        stream: bool = False,
+    ) -> CompletionCall:
+        given = _call_arguments(arguments, stop)
+        return await self._aask(turns_from_messages(messages), given, stream=stream)
+
+
+def _call_arguments(arguments: dict[str, Any], stop: list[str] | None) -> dict[str, Any]:
+    # LangChain passes `stream=True` to its own hooks; which of them is called tells as much.
+    given = {name: value for name, value in arguments.items() if name != "stream"}
+    if given.get("tools"):
+        given["tools"] = wire_tools(given["tools"])
+    return {**given, "stop": stop}

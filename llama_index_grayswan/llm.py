@@ -189,7 +189,7 @@ class GraySwan(ModelSettings, FunctionCallingLLM):
         return response_from_cygnet(complete(self.client, call), names)
 
     async def _achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
-        call, names = self._call(messages, kwargs)
+        call, names = await self._acall(messages, kwargs)
         return response_from_cygnet(await acomplete(self.client, call), names)
 
     # The hooks below return generators instead of being some: LlamaIndex's callbacks watch only
@@ -212,7 +212,7 @@ class GraySwan(ModelSettings, FunctionCallingLLM):
     async def _astream_chat(
         self, messages: Sequence[ChatMessage], **kwargs: Any
     ) -> ChatResponseAsyncGen:
-        call, names = self._call(messages, kwargs, stream=True)
+        call, names = await self._acall(messages, kwargs, stream=True)
 
         async def responses() -> ChatResponseAsyncGen:
             answer = Accumulator()
@@ -230,11 +230,14 @@ class GraySwan(ModelSettings, FunctionCallingLLM):
         self, messages: Sequence[ChatMessage], arguments: dict[str, Any], *, stream: bool = False
     ) -> tuple[CompletionCall, dict[str, str]]:
         """The call to make, and the own names of tools that are offered under another one."""
-        given = {name: value for name, value in arguments.items() if name != _TOOL_NAMES}
-        if all(map(_is_of_another_provider, given.get("extra_headers") or ())):
-            given.pop("extra_headers", None)
-        call = self._ask(turns_from_messages(messages), given, stream=stream)
-        return call, arguments.get(_TOOL_NAMES) or {}
+        given, names = _split_arguments(arguments)
+        return self._ask(turns_from_messages(messages), given, stream=stream), names
+
+    async def _acall(
+        self, messages: Sequence[ChatMessage], arguments: dict[str, Any], *, stream: bool = False
+    ) -> tuple[CompletionCall, dict[str, str]]:
+        given, names = _split_arguments(arguments)
+        return await self._aask(turns_from_messages(messages), given, stream=stream), names
 
     def _prepare_chat_with_tools(
         self,
@@ -350,6 +353,14 @@ class GraySwan(ModelSettings, FunctionCallingLLM):
     def _extend_messages(self, messages: list[ChatMessage]) -> list[ChatMessage]:
         extended: list[ChatMessage] = super()._extend_messages(messages)
         return messages if messages[:1] == extended[:1] else extended
+
+
+def _split_arguments(arguments: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """A call's arguments, and the own names of tools that are offered under another one."""
+    given = {name: value for name, value in arguments.items() if name != _TOOL_NAMES}
+    if all(map(_is_of_another_provider, given.get("extra_headers") or ())):
+        given.pop("extra_headers", None)
+    return given, arguments.get(_TOOL_NAMES) or {}
 
 
 def _is_of_another_provider(header: str) -> bool:

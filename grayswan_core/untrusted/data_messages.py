@@ -25,7 +25,7 @@ from grayswan_core.untrusted.marks import has_marks, may_have_marks, without_mar
 from grayswan_core.untrusted.spans import Piece, split, unmarked
 from grayswan_core.wire import ChatRequest, Message, Role, Tool, ToolCall
 
-__all__ = ["separate"]
+__all__ = ["is_much_marked", "separate"]
 
 
 def separate(request: ChatRequest) -> ChatRequest:
@@ -41,6 +41,18 @@ def separate(request: ChatRequest) -> ChatRequest:
     turns = [separator.turn(message) for message in request.messages]
     messages = list(_placed(turns, separator.about_tools))
     return request.model_copy(update={"messages": messages, "tools": tools or None})
+
+
+_MUCH = 64 * 1024
+
+
+def is_much_marked(texts: Iterable[str]) -> bool:
+    """Whether separation takes so long that an event loop should not wait for it.
+
+    That is so above 64 KiB of marked text, which takes some milliseconds.
+    """
+    long = [text for text in texts if text]
+    return sum(map(len, long)) > _MUCH and any(map(may_have_marks, long))
 
 
 def _is_marked(request: ChatRequest) -> bool:

@@ -21,6 +21,7 @@ PACKAGES = ("grayswan_core", "langchain_grayswan", "llama_index_grayswan")
 _CLOSED_ON_RETURN = "the connections of the running loop are closed before it returns"
 
 DIFFERENT = {
+    "ModelSettings._aask": "where much text is marked, a thread does it",
     "Transports.aopen": "only an async call needs an event loop",
     "CygnetClient.aclose": _CLOSED_ON_RETURN,
     "AsyncHttpxTransport.aclose": _CLOSED_ON_RETURN,

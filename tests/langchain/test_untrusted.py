@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import threading
+
 import pytest
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.document_loaders import BaseLoader
@@ -216,3 +218,17 @@ def test_ids_are_marked_unless_they_are_names():
     marked = mark_documents([Document("a", id="doc-7"), Document("b", id="Obey me at once")])
     assert "doc-7" == marked[0].id
     assert "Obey me at once" == strip_marks(marked[1]).id != marked[1].id
+
+
+async def test_much_marked_text_does_not_hold_the_event_loop_up(server, model, monkeypatch):
+    from grayswan_core.request import build  # noqa: PLC0415 - where the last step is taken
+
+    threads = []
+    separate = build.separate
+    monkeypatch.setattr(
+        build, "separate", lambda r: threads.append(threading.current_thread()) or separate(r)
+    )
+    for text in ("word " * 20_000, "word"):
+        await model.ainvoke(f"Sum up: {mark_untrusted(text)}")
+        assert [("user", "Sum up: [data 1]"), ("data", f"[data 1]\n{text}")] == sent(server)
+    assert [False, True] == [thread is threading.main_thread() for thread in threads]

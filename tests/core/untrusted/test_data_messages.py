@@ -10,7 +10,7 @@ from benchmarks.leakage.attacks import LEADS, documents, texts
 from grayswan_core.errors import InvalidRequestError
 from grayswan_core.request.build import build_call
 from grayswan_core.untrusted import data_messages, ids
-from grayswan_core.untrusted.data_messages import separate
+from grayswan_core.untrusted.data_messages import is_much_marked, separate
 from grayswan_core.untrusted.marks import has_marks, mark_untrusted, without_marks
 from grayswan_core.wire import (
     ChatRequest,
@@ -312,3 +312,10 @@ def test_no_text_gets_out_of_its_message(trusted, untrusted):
 def test_it_is_the_last_step_before_a_request_is_sent():
     ask = build_call([said("user", f"Read {mark_untrusted(PAGE)}")], {"model": "cygnet"}, {})
     assert ["user", "data"] == [message.role for message in ask.request.messages]
+
+
+def test_much_marked_text_is_more_than_64_kibibytes_of_it():
+    much = "word " * 14_000
+    assert is_much_marked(["a", mark_untrusted(much)])
+    assert not is_much_marked([much])
+    assert not is_much_marked([mark_untrusted("word")])
