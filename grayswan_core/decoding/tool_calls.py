@@ -112,18 +112,19 @@ class CallIndexer:
     def __init__(self) -> None:
         self._by_sent_index: dict[int | None, _Begun] = {}
         self._indexes: set[int] = set()
+        self._free_index = 0
         self._ids: set[str] = set()
 
     def complete(self, deltas: Sequence[ToolCallDelta]) -> None:
         """Write index and id into the deltas of one chunk."""
-        here: list[_Begun] = []
+        here: set[_Begun] = set()
         for delta in deltas:
             sent_index = delta.get("index")
             call = self._by_sent_index.get(sent_index)
             if call is None or _is_another(delta, call, begun_here=call in here):
                 call = self._begin(delta)
                 delta["id"] = call.id
-                here.append(call)
+                here.add(call)
             elif delta.get("id"):
                 delta["id"] = call.id
             # A delta without an index continues the latest call.
@@ -133,11 +134,11 @@ class CallIndexer:
                 call.arguments.append(arguments)
 
     def _begin(self, delta: ToolCallDelta) -> _Begun:
-        free = max(self._indexes, default=-1) + 1
-        index = delta.get("index", free)
+        index = delta.get("index", self._free_index)
         if index in self._indexes:
-            index = free
+            index = self._free_index
         self._indexes.add(index)
+        self._free_index = max(self._free_index, index + 1)
         sent_id = delta.get("id") or ""
         return _Begun(index, _own_id(sent_id, self._ids), sent_id)
 
@@ -151,12 +152,14 @@ def _is_another(delta: ToolCallDelta, call: _Begun, *, begun_here: bool) -> bool
         return sent_id != call.sent_id
     # The deltas of one chunk are of as many calls. In later chunks a name may come in pieces,
     # but not without an index, and not after the arguments.
-    return begun_here or "index" not in delta or _is_object("".join(call.arguments))
+    return begun_here or "index" not in delta or _is_object(call.arguments)
 
 
-def _is_object(text: str) -> bool:
+def _is_object(pieces: Sequence[str]) -> bool:
+    if not pieces or not pieces[-1].rstrip().endswith("}"):  # most of them, without a look at all
+        return False
     try:
-        return isinstance(from_json(text), dict)
+        return isinstance(from_json("".join(pieces)), dict)
     except ValueError:
         return False
 

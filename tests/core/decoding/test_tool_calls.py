@@ -314,6 +314,18 @@ def test_what_the_api_sends_is_left_as_it_is(data):
     assert before == flat
 
 
+def test_a_name_begins_another_call_only_after_whole_arguments():
+    found = through(
+        [delta("a", '{"x": "}', index=0)], [delta("b", '"}', index=0)], [delta("c", "{}", index=0)]
+    )
+    assert [("ab", '{"x": "}"}'), ("c", "{}")] == texts(found)
+
+
+def test_calls_of_a_negative_index_are_calls_too():
+    found = through([delta("a", "{}", index=-1)], [delta("b", "{}")], [delta("c", "{}", index=0)])
+    assert ["a", "b", "c"] == [each.name for each in found]
+
+
 def test_whole_calls_get_the_ids_that_they_lack():
     function = ResponseFunctionCall(name="f", arguments="{}")
     calls = [ResponseToolCall(id=each, function=function) for each in ("", "1", "1", "")]
