@@ -1,7 +1,7 @@
 """The core's errors as members of LangChain's `ModelError` family.
 
-Each class here is both: what the core raises and what LangChain knows, so code that catches
-either works, and LangChain's own retries look at `is_retryable` and are right. The attributes
+Each class here is a subclass of both, so code that catches either works, and LangChain's own
+retries, which look at `is_retryable`, are right. The attributes
 are the core's (`grayswan_core.errors`): `status_code`, `request_id`, `retry_after`, `body`,
 `partial`. None of them holds the request, its headers or a response object.
 """
@@ -93,8 +93,7 @@ class ContentFilterError(core.ContentFilterError, ModelRefusalError): ...
 class CygnalViolationError(core.CygnalViolationError, ContentFilterError): ...
 
 
-# What these say is that the output is not what was asked for, which is what a chain that parses
-# output looks for.
+# These mean that the output is not of the required form, which a chain that parses output catches.
 
 
 class ToolCallMissingError(
@@ -138,7 +137,7 @@ _BY_CORE_CLASS: dict[type[BaseException], type[core.GraySwanError]] = {
 
 
 def as_langchain_error(error: core.GraySwanError) -> core.GraySwanError:
-    """The same error in the class that LangChain knows; one that is known already is itself."""
+    """The same error as a member of LangChain's family; one that is a member already is itself."""
     if isinstance(error, langchain.ModelError):
         return error
     kind = next(_BY_CORE_CLASS[each] for each in type(error).__mro__ if each in _BY_CORE_CLASS)
@@ -153,7 +152,7 @@ def as_langchain_error(error: core.GraySwanError) -> core.GraySwanError:
 
 @contextmanager
 def langchain_errors() -> Iterator[None]:
-    """Let the core's errors out of the block as LangChain's, each caused by the original."""
+    """Raise the core's errors of the block as LangChain's, each with the original as its cause."""
     try:
         yield
     except core.GraySwanError as error:

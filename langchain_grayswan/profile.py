@@ -1,4 +1,4 @@
-"""What Cygnet can do, in LangChain's terms."""
+"""Cygnet's capabilities, as a LangChain model profile."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["profile"]
 def profile() -> ModelProfile:
     """The profile of every Cygnet model.
 
-    The sizes of the context window and of the longest answer are not published, so they are
+    The sizes of the context window and of the longest response are not published, so they are
     absent: pass `profile={**ChatGraySwan().profile, "max_input_tokens": ...}` if you know yours.
     """
     return ModelProfile(
@@ -30,8 +30,8 @@ def profile() -> ModelProfile:
         tool_calling=True,
         tool_choice=True,
         tool_call_streaming=True,
-        # "Native" structured output: agents would send a `response_format`, which the service
-        # does not have. Without it they call a tool.
+        # "Native" structured output: agents would send a `response_format`, which the API does
+        # not have. Without it they call a tool.
         structured_output=False,
         attachment=False,
         temperature=True,

@@ -110,9 +110,9 @@ def _details(usage: Usage, name: str, **names: str) -> dict[str, int]:
 class ChunkReader:
     """Turns the chunks of one stream into LangChain's.
 
-    LangChain adds chunks up: texts are joined and counts are summed. So what is said of the whole
-    response (its model, finish reason, usage, ids, refusal) is on the last chunk alone, which
-    `end` makes when the stream is over.
+    LangChain adds chunks up: texts are joined and counts are summed. So what belongs to the
+    response as a whole (its model, finish reason, usage, ids, refusal) is on the last chunk alone,
+    which `end` makes when the stream is over.
 
     Args:
         corrects_calls: Whether the last chunk's `content_blocks` repeat the calls that are not
@@ -131,14 +131,14 @@ class ChunkReader:
     def read(self, chunk: Chunk) -> ChatGenerationChunk | None:
         """One chunk as LangChain keeps it; None when there is nothing to hand out yet."""
         content = ""
-        calls: list[ToolCallChunk] = []
+        calls: list[ToolCallChunk] | None = None
         for choice in chunk.get("choices", ()):
             delta = choice.get("delta") or {}
             if text := delta.get("content"):
                 content += text
             if deltas := delta.get("tool_calls"):
-                calls += map(_call_chunk, deltas)
-            if delta.get("refusal") or choice.get("finish_reason"):
+                calls = [*(calls or ()), *map(_call_chunk, deltas)]
+            if choice.get("finish_reason") or delta.get("refusal"):
                 self._note_end(choice)
         if usage := chunk.get("usage"):
             self._usage = Usage.model_validate(usage)
@@ -183,7 +183,7 @@ class ChunkReader:
         return ChatGenerationChunk(message=message)
 
     def _note_about(self, chunk: Chunk) -> None:
-        """Note what any chunk may say of the whole response."""
+        """Note what any chunk may tell of the response as a whole."""
         self._about = {
             **self._about,
             **_given(
