@@ -57,6 +57,10 @@ _SQL_JOIN = Refused(
 )
 _FLARE = Refused("Use a MultiStepQueryEngine or a RetryQueryEngine.")
 
+_GENERATES = Refused(
+    "It makes engines while it runs. Ask for questions by a query engine that is secured."
+)
+
 _QUERY_ENGINES: dict[str, Row] = {
     "query_engine.retriever_query_engine.RetrieverQueryEngine": _secured(),
     "query_engine.citation_query_engine.CitationQueryEngine": _secured(),
@@ -236,9 +240,8 @@ _EVALUATORS: dict[str, Row] = {
     "evaluation.semantic_similarity.SemanticSimilarityEvaluator": _NOTHING,
     "evaluation.multi_modal.faithfulness.MultiModalFaithfulnessEvaluator": _IMAGES,
     "evaluation.multi_modal.relevancy.MultiModalRelevancyEvaluator": _IMAGES,
-    "evaluation.dataset_generation.DatasetGenerator": Refused(
-        "It makes engines while it runs. Ask for questions by a query engine that is secured."
-    ),
+    "evaluation.dataset_generation.DatasetGenerator": _GENERATES,
+    "llama_dataset.generator.RagDatasetGenerator": _GENERATES,
 }
 
 _QUERIES: dict[str, Row] = {
