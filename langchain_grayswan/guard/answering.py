@@ -10,10 +10,10 @@ from langchain_core.outputs import ChatGenerationChunk
 from langchain_core.outputs.chat_generation import merge_chat_generation_chunks
 
 from grayswan_core import Judgement
+from grayswan_core.cygnal.check import Check
+from grayswan_core.cygnal.protection import Protection
 from grayswan_core.cygnal.verdict import Stage
 from grayswan_core.wire import MonitorMessage
-from langchain_grayswan.guard.checks import Check
-from langchain_grayswan.guard.protection import Protection
 from langchain_grayswan.guard.reading import made_calls, read
 from langchain_grayswan.guard.refusing import refusal_chunk, stamped
 

@@ -7,8 +7,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
-from typing import Any
 
 from langchain_core.callbacks import (
     AsyncCallbackManager,
@@ -19,33 +17,13 @@ from langchain_core.callbacks import (
 from langchain_core.callbacks.base import BaseCallbackManager
 
 from grayswan_core import CygnalGuard, Judgement
-from grayswan_core.cygnal.verdict import Stage
-from grayswan_core.wire import MonitorMessage
+from grayswan_core.cygnal.check import Check
 from langchain_grayswan.errors import langchain_errors
 
-__all__ = ["EVENT", "Check", "arun_checks", "child_of", "parent", "run_checks", "under"]
+__all__ = ["EVENT", "arun_checks", "child_of", "parent", "run_checks", "under"]
 
 EVENT = "cygnal"
 """The name of the custom event that tells a judgement."""
-
-
-@dataclass(frozen=True)
-class Check:
-    """Something to judge: messages, at which stages, and what came before."""
-
-    judged: Sequence[MonitorMessage]
-    stages: tuple[Stage, ...]
-    context: Sequence[MonitorMessage] = ()
-
-    @property
-    def name(self) -> str:
-        """The name of its run."""
-        return f"cygnal_{self.stages[0]}"
-
-    @property
-    def inputs(self) -> dict[str, Any]:
-        """What a trace shows of it: no text, which it would show twice."""
-        return {"stages": list(self.stages), "messages": len(self.judged) + len(self.context)}
 
 
 _parent: ContextVar[BaseCallbackManager | None] = ContextVar("cygnal_parent", default=None)
@@ -102,13 +80,13 @@ async def arun_checks(
 def _run(guard: CygnalGuard, check: Check, manager: BaseCallbackManager | None) -> Judgement:
     if not isinstance(manager, CallbackManager):
         with langchain_errors():
-            judgement = guard.check(check.judged, check.stages, check.context)
+            judgement = check.run(guard)
         _write(judgement)
         return judgement
     run = manager.on_chain_start({"name": check.name}, check.inputs, name=check.name)
     try:
         with langchain_errors():
-            judgement = guard.check(check.judged, check.stages, check.context)
+            judgement = check.run(guard)
     except BaseException as error:
         run.on_chain_error(error)
         raise
@@ -122,13 +100,13 @@ def _run(guard: CygnalGuard, check: Check, manager: BaseCallbackManager | None) 
 async def _arun(guard: CygnalGuard, check: Check, manager: BaseCallbackManager | None) -> Judgement:
     if not isinstance(manager, AsyncCallbackManager):
         with langchain_errors():
-            judgement = await guard.acheck(check.judged, check.stages, check.context)
+            judgement = await check.arun(guard)
         _write(judgement)
         return judgement
     run = await manager.on_chain_start({"name": check.name}, check.inputs, name=check.name)
     try:
         with langchain_errors():
-            judgement = await guard.acheck(check.judged, check.stages, check.context)
+            judgement = await check.arun(guard)
     except BaseException as error:
         await run.on_chain_error(error)
         raise

@@ -12,9 +12,10 @@ from langchain_core.runnables import RunnableConfig, RunnableSerializable
 from pydantic import ConfigDict
 
 from grayswan_core import CygnalGuard, Judgement
+from grayswan_core.cygnal.check import Check
 from grayswan_core.cygnal.window import monitor_messages
 from langchain_grayswan.errors import CygnalViolationError
-from langchain_grayswan.guard.checks import Check, arun_checks, run_checks
+from langchain_grayswan.guard.checks import arun_checks, run_checks
 from langchain_grayswan.guard.refusing import REPORT
 
 __all__ = ["GuardDocuments"]

@@ -20,14 +20,15 @@ from langgraph.runtime import Runtime
 from langgraph.types import Command
 
 from grayswan_core import ConfigurationError, CygnalGuard, Judgement
+from grayswan_core.cygnal.check import Check
+from grayswan_core.cygnal.history import data_check, newest_input
+from grayswan_core.cygnal.protection import ExitBehavior, Mode, Protection, Streaming
 from grayswan_core.cygnal.window import monitor_messages
 from grayswan_core.decoding.tool_calls import past_call
 from langchain_grayswan.errors import langchain_errors
-from langchain_grayswan.guard.checks import Check, arun_checks, run_checks
-from langchain_grayswan.guard.history import data_check, newest_input
+from langchain_grayswan.guard.checks import arun_checks, run_checks
 from langchain_grayswan.guard.protecting import protected
-from langchain_grayswan.guard.protection import ExitBehavior, Mode, Protection, Streaming
-from langchain_grayswan.guard.reading import read_all
+from langchain_grayswan.guard.reading import DIALECT, read, read_all
 from langchain_grayswan.guard.refusing import (
     REPORT,
     is_refused_input,
@@ -83,18 +84,19 @@ class CygnalMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
         mode: Mode = "before",
     ) -> None:
         super().__init__()
-        self.protection = Protection(
-            guard=guard,
-            check_input=check_input,
-            check_tool_calls=check_tool_calls,
-            check_tool_results=check_tool_results,
-            check_output=check_output,
-            exit_behavior=exit_behavior,
-            violation_message=violation_message,
-            streaming=streaming,
-            window=window,
-            mode=mode,
-        )
+        with langchain_errors():
+            self.protection = Protection(
+                guard=guard,
+                check_input=check_input,
+                check_tool_calls=check_tool_calls,
+                check_tool_results=check_tool_results,
+                check_output=check_output,
+                exit_behavior=exit_behavior,
+                violation_message=violation_message,
+                streaming=streaming,
+                window=window,
+                mode=mode,
+            )
 
     def wrap_model_call(
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], Any]
@@ -165,7 +167,7 @@ class CygnalMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
         if not self.protection.check_tool_results:
             return []
         context = read_all(_up_to_calls(request.state))
-        return [data_check(each, context) for each in _results(result, request.state)]
+        return [data_check(read(each), context) for each in _results(result, request.state)]
 
     def _taken(self, request: ToolCallRequest, result: Any, judgements: list[Judgement]) -> Any:
         """A tool's result, each flagged message in it replaced."""
@@ -223,7 +225,7 @@ def _without_refused_input(messages: list[Any]) -> dict[str, Any] | None:
         is_refused_input(answer) or (report_of(answer) or {}).get("input_replaced")
     ):
         return None
-    return {"messages": [placeholder(each) for each in messages[newest_input(messages)]]}
+    return {"messages": [placeholder(each) for each in messages[newest_input(messages, DIALECT)]]}
 
 
 def _messages(state: Any) -> list[BaseMessage]:

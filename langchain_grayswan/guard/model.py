@@ -27,9 +27,10 @@ from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import ensure_config, var_child_runnable_config
 
-from langchain_grayswan.guard.call import AsyncGuardedCall, GuardedCall, InputBlockedError
+from grayswan_core.cygnal.call import InputBlockedError
+from grayswan_core.cygnal.protection import Protection
+from langchain_grayswan.guard.call import AsyncGuardedCall, GuardedCall
 from langchain_grayswan.guard.checks import child_of, parent, under
-from langchain_grayswan.guard.protection import Protection
 
 __all__ = ["guarded", "is_guarded"]
 

@@ -9,9 +9,9 @@ from langchain_core.runnables import Runnable, RunnableWithFallbacks
 from langchain_core.runnables.base import RunnableBindingBase
 
 from grayswan_core import ConfigurationError, CygnalGuard
+from grayswan_core.cygnal.protection import ExitBehavior, Mode, Protection, Streaming
 from langchain_grayswan.errors import langchain_errors
 from langchain_grayswan.guard.model import guarded, is_guarded
-from langchain_grayswan.guard.protection import ExitBehavior, Mode, Protection, Streaming
 
 __all__ = ["protect", "protected"]
 
@@ -63,19 +63,19 @@ def protect(
     Raises:
         ConfigurationError: there is no way to protect this, or it is protected already.
     """
-    protection = Protection(
-        guard=guard,
-        check_input=check_input,
-        check_tool_calls=check_tool_calls,
-        check_tool_results=check_tool_results,
-        check_output=check_output,
-        exit_behavior=exit_behavior,
-        violation_message=violation_message,
-        streaming=streaming,
-        window=window,
-        mode=mode,
-    )
     with langchain_errors():
+        protection = Protection(
+            guard=guard,
+            check_input=check_input,
+            check_tool_calls=check_tool_calls,
+            check_tool_results=check_tool_results,
+            check_output=check_output,
+            exit_behavior=exit_behavior,
+            violation_message=violation_message,
+            streaming=streaming,
+            window=window,
+            mode=mode,
+        )
         made: _RunnableT = protected(model, protection)
     return made
 

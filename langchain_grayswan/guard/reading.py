@@ -6,13 +6,21 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, ToolMessage
+from langchain_core.messages import (
+    AIMessage,
+    BaseMessage,
+    ChatMessage,
+    FunctionMessage,
+    HumanMessage,
+    ToolMessage,
+)
 
 from grayswan_core.cygnal.window import monitor_messages
 from grayswan_core.decoding.tool_calls import past_call
 from grayswan_core.wire import MonitorMessage, ToolCall
+from langchain_grayswan.guard.refusing import is_refused_input, placeholder, removed_result
 
-__all__ = ["made_calls", "read", "read_all"]
+__all__ = ["DIALECT", "made_calls", "read", "read_all"]
 
 
 def read_all(messages: Iterable[BaseMessage]) -> list[MonitorMessage]:
@@ -57,3 +65,29 @@ def _assistant_content(message: AIMessage) -> list[str | dict[str, Any]]:
     if beside:
         blocks.append("\n" + json.dumps(beside, ensure_ascii=False, default=str))
     return blocks
+
+
+class _Dialect:
+    """LangChain's messages, for the review of a conversation."""
+
+    read = staticmethod(read)
+    is_refused_input = staticmethod(is_refused_input)
+    placeholder = staticmethod(placeholder)
+    removed = staticmethod(removed_result)
+
+    @staticmethod
+    def is_user(message: BaseMessage) -> bool:
+        return isinstance(message, HumanMessage)
+
+    @staticmethod
+    def is_data(message: BaseMessage) -> bool:
+        return isinstance(message, (ToolMessage, FunctionMessage)) or (
+            isinstance(message, ChatMessage) and message.role in ("data", "tool", "function")
+        )
+
+    @staticmethod
+    def is_plain_answer(message: BaseMessage) -> bool:
+        return isinstance(message, AIMessage) and not made_calls(message)
+
+
+DIALECT = _Dialect()

@@ -14,12 +14,12 @@ from langchain_core.messages import (
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk
 
 from grayswan_core import Judgement
+from grayswan_core.cygnal.history import REMOVED_INPUT, REMOVED_RESULT
+from grayswan_core.cygnal.protection import Protection
 from langchain_grayswan.errors import CygnalViolationError
-from langchain_grayswan.guard.protection import Protection
 from langchain_grayswan.refusals import PROVIDER
 
 __all__ = [
-    "REMOVED_INPUT",
     "REPORT",
     "is_refused_input",
     "placeholder",
@@ -33,11 +33,6 @@ __all__ = [
 
 REPORT = "cygnal"
 """Where a message's `response_metadata` has the judgement."""
-
-REMOVED_INPUT = "[This message was removed: it was flagged by the safety check.]"
-_REMOVED_RESULT = (
-    "[This result was removed: it was flagged by the safety check ({reasons}). Do not rely on it.]"
-)
 
 # Of a blocked response nothing is kept but this: log probabilities, for example, spell it out.
 _KEPT_METADATA = ("model_name", "system_fingerprint", "service_tier")
@@ -137,7 +132,7 @@ def placeholder(message: BaseMessage) -> BaseMessage:
 
 def removed_result(message: BaseMessage, judgement: Judgement) -> BaseMessage:
     """What stands for a flagged result of a tool, or for other flagged data."""
-    text = _REMOVED_RESULT.format(reasons=", ".join(judgement.reasons))
+    text = REMOVED_RESULT.format(reasons=", ".join(judgement.reasons))
     update: dict[str, Any] = {"content": text, "additional_kwargs": {REPORT: judgement.report()}}
     if isinstance(message, ToolMessage):
         update |= {"status": "error", "artifact": None}

@@ -20,12 +20,23 @@ PACKAGES = ("grayswan_core", "langchain_grayswan", "llama_index_grayswan")
 
 _CLOSED_ON_RETURN = "the connections of the running loop are closed before it returns"
 
+_STOPPED = "an async call stops the task that judges its input"
+_MANAGER = "LangChain's callback managers differ"
+
 DIFFERENT = {
     "ModelSettings._aask": "where much text is marked, a thread does it",
     "Transports.aopen": "only an async call needs an event loop",
     "CygnetClient.aclose": _CLOSED_ON_RETURN,
     "AsyncHttpxTransport.aclose": _CLOSED_ON_RETURN,
     "Transports.aclose": _CLOSED_ON_RETURN,
+    "arun_checks": "checks are made at once",
+    "_arun": _MANAGER,
+    "CygnalMiddleware.awrap_tool_call": _MANAGER,
+    "_Guarded.astream": _MANAGER,
+    "_Guarded._agenerate": _STOPPED,
+    "_Guarded._astream": _STOPPED,
+    "_Guarded._ajudged_chunks": _STOPPED,
+    "_achunks": "async streams fall back to sync ones, and not the other way round",
 }
 """Twins that cannot be equal, and why."""
 

@@ -31,3 +31,8 @@ def new_guard(monitor, key):
     yield make
     for guard in made:
         guard.close()
+
+
+@pytest.fixture
+def guard(new_guard):
+    return new_guard()

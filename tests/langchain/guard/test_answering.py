@@ -3,8 +3,8 @@ from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGenerationChunk
 
 from grayswan_core import Judgement, Verdict
+from grayswan_core.cygnal.protection import Protection
 from langchain_grayswan.guard.answering import Holdback, answer_check
-from langchain_grayswan.guard.protection import Protection
 
 BLOCKED = Judgement("output", ("violation",), Verdict(0.9))
 

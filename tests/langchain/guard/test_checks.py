@@ -1,10 +1,11 @@
 import pytest
 from langchain_core.callbacks import AsyncCallbackManager, CallbackManager
 
+from grayswan_core.cygnal.check import Check
 from grayswan_core.cygnal.window import monitor_messages
 from grayswan_devserver import MonitorAnswer
 from langchain_grayswan.errors import AuthenticationError
-from langchain_grayswan.guard.checks import EVENT, Check, arun_checks, run_checks
+from langchain_grayswan.guard.checks import EVENT, arun_checks, run_checks
 
 HELLO = Check(monitor_messages("user", "secret words"), ("input",))
 TOLD = ["on_chain_start", "on_chain_end", "on_custom_event"]

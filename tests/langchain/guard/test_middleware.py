@@ -19,9 +19,9 @@ from langgraph.types import Command
 from pydantic import BaseModel
 
 from grayswan_core import ConfigurationError, CygnalViolationError
+from grayswan_core.cygnal.history import REMOVED_INPUT
 from grayswan_devserver import IPI_TRIGGER, VIOLATION_TRIGGER, Answer, Call, MonitorAnswer
 from langchain_grayswan import CygnalMiddleware, protect
-from langchain_grayswan.guard.refusing import REMOVED_INPUT
 
 BAD = f"swordfish {VIOLATION_TRIGGER}"
 SORRY = "Sorry, I can't help with that."

@@ -3,7 +3,7 @@ import pickle
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, ToolMessage
 
 from grayswan_core import ContentFilterError, Judgement, Verdict
-from langchain_grayswan.guard.protection import DEFAULT_REFUSAL, Protection
+from grayswan_core.cygnal.protection import DEFAULT_REFUSAL, Protection
 from langchain_grayswan.guard.refusing import (
     is_refused_input,
     placeholder,

@@ -1,7 +1,7 @@
 import pytest
 
 from grayswan_core import ConfigurationError, Judgement, Verdict
-from langchain_grayswan.guard.protection import DEFAULT_REFUSAL, Protection
+from grayswan_core.cygnal.protection import DEFAULT_REFUSAL, Protection
 
 
 @pytest.mark.parametrize(

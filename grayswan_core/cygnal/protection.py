@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
-from grayswan_core import ConfigurationError, CygnalGuard, Judgement
-from langchain_grayswan.errors import langchain_errors
+from grayswan_core.cygnal.guard import CygnalGuard
+from grayswan_core.cygnal.verdict import Judgement
+from grayswan_core.errors import ConfigurationError
 
 __all__ = ["DEFAULT_REFUSAL", "ExitBehavior", "Mode", "Protection", "Streaming"]
 
@@ -24,7 +25,11 @@ _CHARACTERS_PER_TOKEN = 4
 
 @dataclass(frozen=True)
 class Protection:
-    """The settings of `protect` and `CygnalMiddleware`, which say what they mean."""
+    """The settings of the adapters' `protect`, which says what they mean.
+
+    Raises:
+        ConfigurationError: one of them cannot work.
+    """
 
     guard: CygnalGuard
     check_input: bool = True
@@ -40,10 +45,6 @@ class Protection:
     """Whether a refusal is an error all the same, as where structured output is made of it."""
 
     def __post_init__(self) -> None:
-        with langchain_errors():
-            self._check()
-
-    def _check(self) -> None:
         if not isinstance(self.guard, CygnalGuard):
             raise ConfigurationError(f"The guard is a CygnalGuard, not {self.guard!r}.")
         for name, known in _CHOICES.items():

@@ -3,7 +3,7 @@ import threading
 
 import pytest
 
-from langchain_grayswan.guard.racing import AsyncRace, Race
+from grayswan_core.cygnal.racing import AsyncRace, Race
 
 
 class BadError(Exception):
