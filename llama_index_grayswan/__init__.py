@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from llama_index_grayswan.fallback import untrusted_fallback
+    from llama_index_grayswan.guard.nodes import CygnalNodePostprocessor
+    from llama_index_grayswan.guard.protecting import protect
+    from llama_index_grayswan.guard.tools import guard_tools
     from llama_index_grayswan.security import secure
     from llama_index_grayswan.tool_marking import untrusted_tool, untrusted_tools
     from llama_index_grayswan.untrusted import (
@@ -34,9 +37,12 @@ else:  # engines and agents take far longer to import than all the rest
     __getattr__ = lazy_attributes(
         __name__,
         {
+            "CygnalNodePostprocessor": "guard.nodes",
             "UntrustedNodePostprocessor": "untrusted",
+            "guard_tools": "guard.tools",
             "mark_untrusted": "untrusted",
             "mark_nodes": "untrusted",
+            "protect": "guard.protecting",
             "strip_marks": "untrusted",
             "secure": "security",
             "untrusted_fallback": "fallback",
@@ -46,11 +52,14 @@ else:  # engines and agents take far longer to import than all the rest
     )
 
 __all__ = [
+    "CygnalNodePostprocessor",
     "GraySwan",
     "UntrustedNodePostprocessor",
     "data_message",
+    "guard_tools",
     "mark_nodes",
     "mark_untrusted",
+    "protect",
     "secure",
     "strip_marks",
     "untrusted_fallback",

@@ -37,6 +37,9 @@ DIFFERENT = {
     "_Guarded._astream": _STOPPED,
     "_Guarded._ajudged_chunks": _STOPPED,
     "_achunks": "async streams fall back to sync ones, and not the other way round",
+    **dict.fromkeys(("achat", "astream_chat", "acomplete", "astream_complete"), _STOPPED),
+    "_acall": "it makes an async call",
+    "_aresponses": _STOPPED,
 }
 """Twins that cannot be equal, and why."""
 

@@ -6,9 +6,12 @@ from llama_index_grayswan import GraySwan, data_message
 
 if TYPE_CHECKING:
     from llama_index_grayswan import (
+        CygnalNodePostprocessor,
         UntrustedNodePostprocessor,
+        guard_tools,
         mark_nodes,
         mark_untrusted,
+        protect,
         secure,
         strip_marks,
         untrusted_fallback,
@@ -19,11 +22,14 @@ else:
     from llama_index_grayswan import __getattr__  # noqa: F401 - it imports the others when asked
 
 __all__ = [
+    "CygnalNodePostprocessor",
     "GraySwan",
     "UntrustedNodePostprocessor",
     "data_message",
+    "guard_tools",
     "mark_nodes",
     "mark_untrusted",
+    "protect",
     "secure",
     "strip_marks",
     "untrusted_fallback",

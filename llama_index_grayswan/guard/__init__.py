@@ -1,0 +1,1 @@
+"""Cygnal guards for LlamaIndex: LLMs, tools and retrieved nodes."""
