@@ -1,0 +1,138 @@
+"""One worker of a cluster: an event loop in a thread, a model, a gate, and the way of a batch."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import threading
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import pyarrow as pa
+
+from grayswan_batch.asking import Asker
+from grayswan_batch.calls import RowCall
+from grayswan_batch.columns import with_answers
+from grayswan_batch.errors import BatchError
+from grayswan_batch.failures import failure_of, is_refused_key
+from grayswan_batch.leased_gate import LeasedGate
+from grayswan_batch.leases import Lease, WorkerReport
+from grayswan_batch.models import adapted
+from grayswan_batch.prompts import compile_prompt
+from grayswan_batch.rows import Row
+
+__all__ = ["Task", "Worker"]
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Task:
+    """What workers do, as it is sent to them.
+
+    Attributes:
+        pickled: The model (or the function that makes it), the prompt and the schema.
+        is_factory: Whether it is a function.
+    """
+
+    pickled: bytes
+    is_factory: bool
+
+
+class Worker:
+    """Answers batches, one after the other, the rows of each at once.
+
+    Args:
+        task: What is asked.
+        load: Reads a pickle.
+        limiter: The actor that leases permits.
+        journal: The actor that keeps answers.
+    """
+
+    def __init__(
+        self, task: Task, load: Callable[[bytes], Any], limiter: Any, journal: Any
+    ) -> None:
+        model, prompt, schema = load(task.pickled)
+        self._model = adapted(model() if task.is_factory else model, schema)
+        self._prompt = compile_prompt(prompt, whole_row=self._model.takes_rows)
+        self._answer_schema = None if schema is None else schema.model_json_schema()
+        self._limiter = limiter
+        self._journal = journal
+        self._task_id = ""
+        self._position = 0
+        self._loop = asyncio.new_event_loop()
+        thread = threading.Thread(target=self._loop.run_forever, name="grayswan-batch")
+        thread.daemon = True
+        thread.start()
+        self._asker, self._gate = self._run(self._new_asker())
+
+    def answer(self, table: pa.Table, task_id: str) -> pa.Table:
+        """A batch with its answers.
+
+        Args:
+            table: The rows.
+            task_id: Of Ray's task, the same when it is tried again.
+
+        Raises:
+            BatchError: no request can succeed.
+        """
+        if task_id != self._task_id:
+            self._task_id, self._position = task_id, 0
+        rows = table.to_pylist()
+        keys = [f"{self._position + n}-{_digest(row)}" for n, row in enumerate(rows)]
+        self._position += len(rows)
+        records = self._run(self._answer_all(rows, keys))
+        return with_answers(table, records, self._answer_schema)
+
+    def _run(self, work: Coroutine[Any, Any, _T]) -> _T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    async def _new_asker(self) -> tuple[Asker, LeasedGate]:
+        async def exchange(report: WorkerReport) -> Lease:
+            lease: Lease = await _of(self._limiter.exchange.remote(report))
+            return lease
+
+        gate = LeasedGate(exchange)
+        return Asker(self._model, gate), gate
+
+    async def _answer_all(self, rows: list[Row], keys: list[str]) -> list[dict[str, Any]]:
+        known = await _of(self._journal.of_task.remote(self._task_id))
+        tasks = [
+            asyncio.ensure_future(self._answer_one(row, key, known))
+            for row, key in zip(rows, keys, strict=True)
+        ]
+        try:
+            return await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._gate.flush()
+
+    async def _answer_one(self, row: Row, key: str, known: dict[str, str]) -> dict[str, Any]:
+        if key in known:
+            return dict(json.loads(known[key]))
+        try:
+            prompt = self._prompt.fill(row)
+        except Exception as error:  # noqa: BLE001 - a prompt function may raise anything
+            return {**failure_of(error), "attempts": 0}
+        outcome = await self._asker.ask(prompt, RowCall())
+        if outcome.error is not None and is_refused_key(outcome.error):
+            raise BatchError(
+                f"No request can succeed: {outcome.error} The key is read on the workers: set it"
+                " in their environment before Ray is started there, or pass a function that makes"
+                " the model."
+            ) from None
+        if outcome.error is None:
+            await _of(self._journal.add.remote(self._task_id, key, json.dumps(outcome.record)))
+        return outcome.record
+
+
+async def _of(reference: Awaitable[Any]) -> Any:
+    return await reference
+
+
+def _digest(row: Row) -> str:
+    return hashlib.blake2b(repr(row).encode(errors="surrogatepass"), digest_size=8).hexdigest()
