@@ -33,7 +33,7 @@ WRONG = {
         ("grayswan_devserver/rules/new.py", "import grayswan_core.untrusted.marks"),
         ("grayswan_devserver/new.py", "from grayswan_core import ChatRequest"),
     ],
-    "Batch runs import the core's gate alone, and a framework where it is adapted": [
+    "Batch runs import the core's gate, and a model's package where it is adapted": [
         ("grayswan_batch/new.py", "import langchain_core"),
         ("grayswan_batch/new.py", "import grayswan_core.wire"),
         ("grayswan_batch/models/new.py", "import llama_index.core"),
