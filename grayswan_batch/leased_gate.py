@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import uuid
 from collections import deque
 from collections.abc import Awaitable, Callable
 
@@ -13,6 +14,8 @@ from grayswan_batch.leases import Ended, Lease, LeasedPermit, WorkerReport
 from grayswan_core.http.gate import Permit
 
 __all__ = ["LeasedGate"]
+
+_BEAT = 3.0  # seconds
 
 
 class LeasedGate:
@@ -27,7 +30,10 @@ class LeasedGate:
         self._line = asyncio.Lock()
         self._waiting = 0
         self._permits: deque[tuple[float, LeasedPermit]] = deque()
-        self._report = WorkerReport()
+        self._name = uuid.uuid4().hex
+        self._report = WorkerReport(self._name)
+        self._out = 0
+        self._beating: asyncio.Task[None] | None = None
         self._urgent: set[asyncio.Future[Lease]] = set()
         self.stalled = 0.0
 
@@ -66,6 +72,8 @@ class LeasedGate:
         self._give_back()
         await self._send(0)
         await asyncio.gather(*self._urgent)
+        if self._beating is not None:
+            self._beating.cancel()
 
     async def _next(self) -> LeasedPermit:
         while True:
@@ -84,11 +92,20 @@ class LeasedGate:
                 return permit
 
     async def _send(self, want: int) -> Lease:
-        report, self._report = self._report, WorkerReport()
+        report, self._report = self._report, WorkerReport(self._name)
         report.want = want
         lease = await self._exchange(report)
         self.stalled = lease.stalled
+        self._out += len(lease.permits)
+        if self._out and (self._beating is None or self._beating.done()):
+            self._beating = asyncio.ensure_future(self._beat())
         return lease
+
+    async def _beat(self) -> None:
+        """Let the book know that the permits which are out are still used."""
+        while self._out:
+            await asyncio.sleep(_BEAT)
+            await self._send(0)
 
     def _ended(
         self, permit: LeasedPermit, call: RowCall | None, error: BaseException | None
@@ -96,6 +113,7 @@ class LeasedGate:
         refused = error is not None and is_rate_limit(error)
         wait = retry_after_of(error) if error is not None and refused else None
         self._report.ended.append(Ended(permit, error is None, refused, wait))
+        self._out -= 1
         if not refused:
             return
         if call is not None:
@@ -108,6 +126,7 @@ class LeasedGate:
 
     def _give_back(self) -> None:
         self._report.ended.extend(Ended(permit) for _, permit in self._permits)
+        self._out -= len(self._permits)
         self._permits.clear()
 
 

@@ -2,11 +2,13 @@
 
 A worker gets permits for the next fraction of a second, each with the moment from which it holds,
 so that a message is exchanged for many requests and not for each. With the same message it
-reports how its requests ended. Moments are delays: the clocks of two machines differ.
+reports how its requests ended. Moments are delays: the clocks of two machines differ. A worker
+that is not heard of any more is dead, and what it held is free again.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 from grayswan_batch.pace import Pace, Rates, Ticket
@@ -16,6 +18,7 @@ __all__ = ["Ended", "Lease", "LeaseBook", "LeasedPermit", "WorkerReport"]
 _AHEAD = 0.25  # seconds
 _MOST = 64  # permits in one lease
 _ASK_AGAIN = 1.0  # seconds
+_EXPIRES = 15.0  # seconds
 _SHARE = 0.1  # of the latest answer in the mean of tokens
 
 
@@ -65,12 +68,14 @@ class WorkerReport:
     """What a worker says when it asks for permits.
 
     Attributes:
+        worker: Its name.
         want: How many.
         ended: The permits that ended since its last report.
         tokens: What answers cost.
         unexpected: Tokens beyond what was expected of them.
     """
 
+    worker: str = ""
     want: int = 0
     ended: list[Ended] = field(default_factory=list)
     tokens: list[int] = field(default_factory=list)
@@ -88,12 +93,16 @@ class LeaseBook:
     def __init__(self, rates: Rates, max_in_flight: int) -> None:
         self._pace = Pace(rates)
         self._room = max_in_flight
+        self._out: Counter[str] = Counter()
+        self._heard: dict[str, float] = {}
         self._mean_tokens = 0.0
 
     def exchange(self, report: WorkerReport, now: float) -> Lease:
         """Take a report and give permits."""
+        self._heard[report.worker] = now
+        self._expire(now)
         for ended in report.ended:
-            self._end(ended, now)
+            self._end(report.worker, ended, now)
         for tokens in report.tokens:
             share = _SHARE if self._mean_tokens else 1.0
             self._mean_tokens += share * (tokens - self._mean_tokens)
@@ -106,11 +115,19 @@ class LeaseBook:
             ticket = self._pace.take(now, self._mean_tokens)
             permits.append(LeasedPermit(delay, ticket, self._mean_tokens))
             self._room -= 1
+            self._out[report.worker] += 1
         wait = min(_ASK_AGAIN, max(0.05, self._pace.wait(now, self._mean_tokens)))
         return Lease(tuple(permits), wait, self._pace.stalled(now))
 
-    def _end(self, ended: Ended, now: float) -> None:
-        self._room += 1
+    def _expire(self, now: float) -> None:
+        for worker in [name for name, heard in self._heard.items() if now - heard > _EXPIRES]:
+            del self._heard[worker]
+            self._room += self._out.pop(worker, 0)
+
+    def _end(self, worker: str, ended: Ended, now: float) -> None:
+        if self._out[worker] > 0:  # else it was taken for dead
+            self._out[worker] -= 1
+            self._room += 1
         if ended.answered:
             self._pace.succeeded(ended.permit.ticket)
             return

@@ -40,6 +40,18 @@ def test_no_more_permits_are_out_than_allowed(steps):
         assert len(out) <= 10
 
 
+def test_what_a_dead_worker_held_is_free_again():
+    book = LeaseBook(FAST, max_in_flight=5)
+    dead = book.exchange(WorkerReport("dead", want=5), now=50.0).permits
+    assert len(dead) == 5
+    assert book.exchange(WorkerReport("alive", want=5), now=64.0).permits == ()
+
+    alive = book.exchange(WorkerReport("alive", want=5), now=66.0).permits
+    assert len(alive) == 5
+    late = [Ended(permit, answered=True) for permit in dead]  # it was only slow
+    assert book.exchange(WorkerReport("dead", want=5, ended=late), now=67.0).permits == ()
+
+
 def test_one_workers_refusal_makes_all_wait():
     book = LeaseBook(FAST, 256)
     (permit,) = book.exchange(WorkerReport(want=1), now=50.0).permits
@@ -67,9 +79,12 @@ class Cluster:
     def __init__(self, **rates):
         self.book = LeaseBook(Rates(**rates), 256)
         self.messages = 0
+        self.heard = asyncio.Event()
 
     async def exchange(self, report):
         self.messages += 1
+        if self.messages > 3:
+            self.heard.set()
         await asyncio.sleep(0)
         return self.book.exchange(report, time.monotonic())
 
@@ -82,6 +97,16 @@ async def test_a_worker_asks_once_for_many():
     assert cluster.messages <= 5
     for permit in permits:
         permit.done()
+    await gate.flush()
+
+
+async def test_a_worker_that_waits_long_for_an_answer_is_heard_of(monkeypatch):
+    monkeypatch.setattr("grayswan_batch.leased_gate._BEAT", 0.01)
+    cluster = Cluster()
+    gate = LeasedGate(cluster.exchange)
+    permit = await gate.aacquire(0)
+    await cluster.heard.wait()
+    permit.done()
     await gate.flush()
 
 

@@ -1,0 +1,1 @@
+"""Many prompts under a rate limit: ours, `abatch`, bare Ray Data and `ray.data.llm`."""
