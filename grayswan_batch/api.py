@@ -8,6 +8,7 @@ import os
 import threading
 from collections.abc import AsyncIterator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any
 
 from typing_extensions import Unpack
@@ -84,13 +85,15 @@ class _Thread:
         self._result: Future[Report] = Future()
 
     def run(self, items: Iterable[Item]) -> Report:
-        thread = threading.Thread(target=self._main, name="grayswan-batch")
+        # The caller's context goes along: tracing, for one.
+        work = copy_context().run
+        thread = threading.Thread(target=work, args=(self._main,), name="grayswan-batch")
         thread.start()
         try:
             _, handoff, _ = self._ready.result()
             handoff.feed(items)
             return self._result.result()
-        except KeyboardInterrupt:
+        except BaseException:  # Ctrl-C, or an exit in the caller's iterable
             self._interrupt()
             raise
         finally:
@@ -98,7 +101,7 @@ class _Thread:
 
     def _interrupt(self) -> None:
         """Let what is under way end; interrupted again, let it go."""
-        if not self._ready.done() or self._ready.exception() is not None:
+        if self._result.done():
             return
         engine, _, task = self._ready.result()
         loop = task.get_loop()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
+from contextvars import ContextVar
 
 import pytest
 from langchain_core.language_models import FakeListChatModel
@@ -309,6 +310,27 @@ def test_what_the_rows_raise_is_raised_after_what_was_under_way(echo_model, to, 
     with pytest.raises(LookupError, match="went away"):
         grayswan_batch.run(rows(), echo_model, to=to)
     assert 0 < len(read(to)) <= 10
+
+
+def test_an_exit_in_the_rows_ends_the_run_too(echo_model, to, read):
+    def rows():
+        yield from ROWS[:3]
+        raise SystemExit(5)
+
+    with pytest.raises(SystemExit):
+        grayswan_batch.run(rows(), echo_model, to=to)
+    assert len(read(to)) <= 3
+
+
+def test_the_callers_context_goes_along(to, read):
+    user: ContextVar[str] = ContextVar("user")
+    user.set("Leda")
+
+    async def answer(row):
+        return user.get()
+
+    grayswan_batch.run(ROWS[:1], RunnableLambda(answer), to=to)
+    assert read(to)[0]["answer"] == "Leda"
 
 
 async def test_a_run_that_is_cancelled_ends_what_is_under_way(to, read):
