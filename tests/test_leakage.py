@@ -56,7 +56,7 @@ def test_nothing_untrusted_reaches_a_trusted_role(recorder, flow, mode, number):
     figures = run_flow(recorder, flow, PROTECTED, texts_for(number), mode).figures
     assert 0 == figures.leakage
     assert 0 == figures.residue
-    assert 1 == figures.fidelity
+    assert 0 == figures.moved
     assert figures.recall >= (0.75 if flow.cuts else 0.99)
 
 
@@ -110,16 +110,23 @@ def test_the_measure_knows_what_is_no_leak():
 
 def test_the_measure_sees_what_is_lost():
     assert 0 == figures_of(("user", "Hello")).recall
-    probed = [("user", f"Read this: {PROBE.format(0)} Then answer me.")]
-    assert 1 == figures_of(("user", "Read this: [data 1] Then answer me."), probed=probed).fidelity
-    assert figures_of(("user", "Read this: [data 1]"), probed=probed).fidelity < 0.6
-    assert 0 == figures_of(("data", "Read this: Then answer me."), probed=probed).fidelity
+    own = f"Read this: {PROBE.format(0)} Go on with: {PROBE.format(1)} Then answer me."
+    probed = [("user", own)]
+    kept = "Read this: [data 1] Go on with: [data 2] Then answer me."
+    assert 0 == figures_of(("user", kept), probed=probed).moved
+    assert 3 == figures_of(("user", kept.replace("Go on with: ", "")), probed=probed).moved
+    assert 3 == figures_of(("user", kept.removesuffix("Then answer me.")), probed=probed).moved
+    assert 8 == figures_of(("data", kept), probed=probed).moved
 
 
 def test_the_measure_sees_marks():
     assert figures_of(("data", mark_untrusted(DOCUMENT))).residue > 0
-    assert 1 == figures_of(("user", "a \u2634 b")).residue
-    own = f"{DOCUMENT} The sign \u2634 is the wind."
+    assert 1 == figures_of(("user", "a\u2634 b")).residue
+    typed = [("user", f"a\u2634 b {PROBE.format(0)}")]
+    assert 0 == figures_of(("user", "a\u2634 b"), probed=typed).residue
+    assert 1 == figures_of(("user", "a\u2634 b\u2634"), probed=typed).residue
+    assert 0 == figures_of(("user", "a \u2634 b")).residue
+    own = f"{DOCUMENT} The sign\u2634 is the wind."
     assert 0 == figures_of(("data", own), documents=[own]).residue
     assert 1 == figures_of(("user", own), documents=[own]).residue
 
@@ -131,8 +138,7 @@ def test_the_table_has_a_row_for_each_flow(recorder):
     ]
     shown = table(results, [UNPROTECTED.name, PROTECTED.name], PROTECTED.name)
     assert (
-        "| LangChain: LCEL, system prompt, joined | sync | 100 % | 0 % | 100 % | 100 % | 0 |"
-        in shown
+        "| LangChain: LCEL, system prompt, joined | sync | 100 % | 0 % | 100 % | 0 | 0 |" in shown
     )
 
 

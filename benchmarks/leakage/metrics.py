@@ -6,11 +6,12 @@
   document, after Unicode's NFKC, with white space folded, and with JSON and HTML taken off.
 * **Recall**: the bytes of the documents that stand anywhere, divided by those of the same flow
   without protection.
-* **Fidelity**: the share of the program's own text that stands whole in its own role. What that
-  is, is seen in a run with documents of one word each: what stands before the first such word of
-  a message and after the last one. What a model answers is such a word there, too.
-* **Residue**: marks on the wire: genuine ones anywhere, any spelling of a mark's first character
-  in a trusted role, and in the others more of them than the documents brought along.
+* **Moved**: the words of the program's own text that do not stand whole in their own role. What
+  that text is, is seen in a run with documents of one word each: what stands before, between and
+  after such words. What a model answers is such a word there, too.
+* **Residue**: marks on the wire: opening and closing ones anywhere, ticks in a trusted role but for
+  characters that the program's own text has there, and in the others more of them than the
+  documents brought along.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from grayswan_core.untrusted.marks import anchors
+from grayswan_core.untrusted.ids import is_genuine
+from grayswan_core.untrusted.spelling import Kind, anchors
 
 __all__ = ["PROBE", "Measure", "Request", "measure", "requests_of"]
 
@@ -55,7 +57,7 @@ class Measure:
     trusted_bytes: int
     delivered_bytes: int
     recall: float
-    fidelity: float
+    moved: int
     residue: int
 
     @property
@@ -107,8 +109,8 @@ def measure(
         trusted_bytes=trusted,
         delivered_bytes=anywhere,
         recall=min(anywhere / baseline, 1.0) if baseline else 1.0,
-        fidelity=_fidelity(requests, _own_segments(probed, labels)),
-        residue=_residue(requests, documents),
+        moved=_moved(requests, _own_segments(probed, labels)),
+        residue=_residue(requests, documents, probed),
     )
 
 
@@ -161,46 +163,48 @@ def _without_backslashes(text: str) -> str:
     return _ESCAPE.sub(character, text)
 
 
-def _fidelity(requests: Sequence[Request], segments: set[tuple[str, str]]) -> float:
-    """The share of the program's own text, in bytes, that stands whole in its role."""
+def _moved(requests: Sequence[Request], segments: set[tuple[str, str]]) -> int:
+    """How many words of the program's own text are not where they were, segment by segment."""
     joined: dict[str, str] = {}
     for role, text in (pair for each in requests for pair in each.texts):
         joined[role] = f"{joined.get(role, '')} {' '.join(text.split())}"
-    total = kept = 0
-    for role, segment in segments:
-        total += len(segment.encode())
-        kept += len(segment.encode()) if segment in joined.get(role, "") else 0
-    return kept / total if total else 1.0
+    return sum(len(s.split()) for role, s in segments if s not in joined.get(role, ""))
 
 
 def _own_segments(probed: Sequence[Request], labels: str) -> set[tuple[str, str]]:
+    """The program's own texts, by role: what stands beside the documents of one word each.
+
+    What has no word, as the bars of a table, may go with them.
+    """
     document = re.compile(rf"(?:(?:{labels})\s*)*{_PROBE}" if labels else _PROBE)
     return {
         (role, folded)
         for request in probed
         for role, text in request.texts
         if role in TRUSTED
-        for segment in _around(document, text)
+        for segment in document.split(text)
         if len(folded := " ".join(segment.split())) >= _LEAST_SEGMENT
+        and re.search(r"[^\W\d_]{2}", folded)
     }
 
 
-def _around(document: re.Pattern[str], text: str) -> list[str]:
-    """What stands before the first document and after the last; labels stand between them."""
-    parts = document.split(text)
-    return [parts[0], parts[-1]] if len(parts) > 1 else parts
-
-
-def _residue(requests: Sequence[Request], documents: Sequence[str]) -> int:
+def _residue(
+    requests: Sequence[Request], documents: Sequence[str], probed: Sequence[Request]
+) -> int:
     """Marks in the requests, less the documents' own that stand where nobody is trusted."""
-    own = {document: len(anchors(document)) for document in documents}
+    own = {document: _counted(document) for document in documents}
+    # The program's own text is the same in each of its requests.
+    typed = max((_counted(text) for each in probed for text in each.trusted()), default=0)
     residue = 0
     for role, text in (pair for each in requests for pair in each.texts):
-        found = anchors(text)
-        genuine = sum(bool(anchor.id) for anchor in found)
-        brought = 0 if role in TRUSTED else _brought(text, own)
-        residue += genuine + max(0, len(found) - genuine - brought)
+        ends = sum(bool(anchor.id and is_genuine(anchor.id)) for anchor in anchors(text))
+        brought = typed if role in TRUSTED else _brought(text, own)
+        residue += ends + max(0, _counted(text) - ends - brought)
     return residue
+
+
+def _counted(text: str) -> int:
+    return sum(anchor.kind is not Kind.CHARACTER for anchor in anchors(text))
 
 
 def _brought(text: str, own: Mapping[str, int]) -> int:

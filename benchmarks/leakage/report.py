@@ -18,7 +18,7 @@ _FRAMEWORKS = {"langchain": "LangChain", "llama_index": "LlamaIndex"}
 def table(results: Sequence[Result], contenders: Sequence[str], protected: str) -> str:
     """A Markdown table: leakage of each contender, and what else the protected one keeps."""
     head = ["flow", "modes", *(f"leakage, {name}" for name in contenders)]
-    head += ["recall", "fidelity", "residue"]
+    head += ["whole", "words moved", "residue"]
     rows = [head, ["---"] * 2 + ["---:"] * (len(head) - 2)]
     for (framework, flow), of_flow in _by_flow(results):
         by_name = {name: [r for r in of_flow if r.contender == name] for name in contenders}
@@ -28,7 +28,7 @@ def table(results: Sequence[Result], contenders: Sequence[str], protected: str) 
             _percent(max((r.figures.leakage for r in by_name[n]), default=0)) for n in contenders
         ]
         row += [_percent(min(r.figures.recall for r in kept))]
-        row += [_percent(min(r.figures.fidelity for r in kept))]
+        row += [str(max(r.figures.moved for r in kept))]
         row += [str(max(r.figures.residue for r in kept))]
         rows.append(row)
     return "\n".join(f"| {' | '.join(row)} |" for row in rows) + "\n"

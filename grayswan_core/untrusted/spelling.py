@@ -16,8 +16,7 @@ All marks begin with one character that ordinary text does not have:
 * `☴` after a word is a tick (`ticks`). Inside long words the tick is `☴:`.
 * `☴=` stands for a `☴` that was in the text itself.
 
-A `☴` with white space on both sides, or in quotes, is a character like any other: a tick follows
-a word.
+A `☴` after white space, or in quotes, is a character like any other: a tick follows a word.
 
 Templates may write the character in other ways: JSON as `\u2634`, HTML as `&#9780;`, a URL as
 `%E2%98%B4`. All are read. Letters may change their case; white space may be added or lost.
@@ -215,9 +214,11 @@ _AROUND = frozenset(["", *_QUOTES, *(chr(code) for code in range(0x3001) if chr(
 
 
 def _is_alone(text: str, start: int, end: int) -> bool:
-    """Whether the character has white space or the text's end on both sides, or is in quotes."""
-    before, after = text[start - 1] if start else " ", text[end : end + 1] or " "
-    return _QUOTES.get(before) == after or (before.isspace() and after.isspace())
+    """Whether the character follows no word, or is in quotes; so a tick never stands."""
+    if not start:
+        return not text[end : end + 1].strip()
+    before = text[start - 1]
+    return before.isspace() or _QUOTES.get(before) == text[end : end + 1]
 
 
 def without(text: str, found: Sequence[Anchor], start: int, end: int) -> str:

@@ -358,6 +358,7 @@ CHARACTERS = [
     "What does '☴' mean? And \"☴\", “☴”, (☴)?",
     "Fix this JS: const s = '\\u2634'; console.log(s)",
     "one\n☴\ntwo",
+    "And what is ☴? It is ☴, or ☴Fire.",
 ]
 
 
