@@ -138,9 +138,13 @@ async def _state(context: Context[Any]) -> Any:
 
 
 async def _mark_state(context: Context[Any], before: Any) -> None:
-    after = await context.store.get(_STATE, default=None)
-    if after != before:
-        await context.store.set(_STATE, _marked_changes(before, after))
+    if await context.store.get(_STATE, default=None) == before:
+        return
+    async with context.store.edit_state() as held:  # other tools may write to it at the same time
+        if hasattr(held, _STATE):
+            setattr(held, _STATE, _marked_changes(before, getattr(held, _STATE)))
+        else:
+            held[_STATE] = _marked_changes(before, held.get(_STATE))
 
 
 def _marked_changes(before: Any, after: Any) -> Any:

@@ -289,6 +289,7 @@ _ELSEWHERE: dict[str, Row] = {
     "llama_index_grayswan.untrusted.UntrustedNodePostprocessor": _NOTHING,
     "llama_index_grayswan.security.parts.MarkedVerdicts": _NOTHING,
     "llama_index.question_gen.openai.base.OpenAIQuestionGenerator": _NOTHING,
+    "llama_index.server.tools.index.citation.NodeCitationProcessor": _NOTHING,
     "llama_index.retrievers.bm25.base.BM25Retriever": _NOTHING,
     # Its model scores texts, and follows no instructions.
     "llama_index.postprocessor.cohere_rerank.base.CohereRerank": _NOTHING,

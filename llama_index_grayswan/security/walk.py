@@ -18,6 +18,7 @@ from llama_index.core.base.llms.base import BaseLLM
 from llama_index.core.chat_engine.types import BaseChatEngine
 from llama_index.core.llms import MockLLM
 from llama_index.core.llms.structured_llm import StructuredLLM
+from llama_index.core.memory import BaseMemory, BaseMemoryBlock
 from llama_index.core.objects import ObjectRetriever
 from llama_index.core.objects.base_node_mapping import BaseObjectNodeMapping
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
@@ -67,8 +68,15 @@ _vouched: WeakSet[type] = WeakSet()
 
 
 def vouch(classes: Iterable[type]) -> None:
-    """Remember, for this process, classes that its user has read."""
-    _vouched.update(classes)
+    """Remember, for this process, classes that its user has read.
+
+    Raises:
+        ConfigurationError: one is no class.
+    """
+    for each in classes:
+        if not isinstance(each, type):
+            raise ConfigurationError(f"vouched takes classes, and {each!r} is none.")
+        _vouched.add(each)
 
 
 def known_as(own: type) -> tuple[Row, str] | None:
@@ -179,21 +187,27 @@ class Walk:
             return value
         if isinstance(value, KINDS):
             return self.part(value)
+        if isinstance(value, tuple):
+            replaced = [self._value(item) for item in value]
+            if any(new is not old for new, old in zip(replaced, value, strict=True)):
+                return tuple(replaced)
+        else:
+            self._look_into(value)
+        return value
+
+    def _look_into(self, value: Any) -> None:
+        """What is no part, and may hold some."""
         if isinstance(value, BaseLLM):
             self._check_llm(value)
         elif isinstance(value, IndexNode):
             self._value(value.obj)
         elif inspect.isfunction(value):
             self._function(value)
-        elif isinstance(value, (list, dict)):
-            if id(value) not in self._seen:
-                self._seen[id(value)] = (value, value)
-                self._contents(value)
-        elif isinstance(value, tuple):
-            replaced = [self._value(item) for item in value]
-            if any(new is not old for new, old in zip(replaced, value, strict=True)):
-                return tuple(replaced)
-        return value
+        elif isinstance(value, (BaseMemory, BaseMemoryBlock)):
+            self._contents(dict(_attributes(value)))  # for the models that sum it up
+        elif isinstance(value, (list, dict)) and id(value) not in self._seen:
+            self._seen[id(value)] = (value, value)
+            self._contents(value)
 
     def _contents(self, values: list[Any] | dict[Any, Any]) -> None:
         items = list(values.items() if isinstance(values, dict) else enumerate(values))

@@ -11,7 +11,12 @@ from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.chat_engine import ContextChatEngine
 from llama_index.core.evaluation import RelevancyEvaluator
 from llama_index.core.llms import CustomLLM, LLMMetadata
-from llama_index.core.memory import ChatMemoryBuffer
+from llama_index.core.memory import (
+    ChatMemoryBuffer,
+    ChatSummaryMemoryBuffer,
+    FactExtractionMemoryBlock,
+    Memory,
+)
 from llama_index.core.postprocessor import LLMRerank
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.prompts import PromptTemplate
@@ -184,6 +189,22 @@ def test_a_model_of_another_vendor_is_refused(index, llm):
     ):
         with pytest.raises(ConfigurationError, match="OtherVendor does not take marks off"):
             secure(engine)
+
+
+def test_a_memory_with_a_model_of_another_vendor_is_refused(index, llm):
+    memories = [
+        ChatSummaryMemoryBuffer.from_defaults(llm=OtherVendor(), tokenizer_fn=str.split),
+        Memory.from_defaults(memory_blocks=[FactExtractionMemoryBlock(llm=OtherVendor())]),
+    ]
+    for memory in memories:
+        engine = index.as_chat_engine(chat_mode="context", llm=llm, memory=memory)
+        with pytest.raises(ConfigurationError, match="OtherVendor does not take marks off"):
+            secure(engine)
+
+
+def test_only_classes_can_be_vouched_for(index, llm):
+    with pytest.raises(ConfigurationError, match="vouched takes classes"):
+        secure(index.as_query_engine(llm=llm), vouched=[Keeps()])
 
 
 def test_a_method_that_was_replaced_is_refused(index, llm):
