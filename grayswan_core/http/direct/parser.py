@@ -147,6 +147,6 @@ class ResponseParser:
         if not self.has_head:  # 1xx
             self.headers.clear()
             self._overhead = 0
-        elif not self.complete and self._parser is not None:
+        elif not self.complete and self._error is None and self._parser is not None:
             self.complete = True
             self._keeps_alive = self._keeps_alive and self._parser.should_keep_alive()
