@@ -6,10 +6,12 @@ What the caller has to change is a `ConfigurationError`; what the network did, a
 
 from __future__ import annotations
 
+import os
+import socket
 import ssl
 from types import TracebackType
 
-from grayswan_core.errors import APIConnectionError, APIError, GraySwanError
+from grayswan_core.errors import APIConnectionError, APIError, APITimeoutError, GraySwanError
 from grayswan_core.http.address import parse_url
 from grayswan_core.http.deadline import Deadline
 from grayswan_core.http.protocol import ConnectError, TransportError, WaitTimeoutError
@@ -49,8 +51,7 @@ class Translated:
         address = str(parse_url(self._url).address)
         if isinstance(error, WaitTimeoutError):
             late = self._deadline.timed_out(error.wait)
-            late.message = f"{late.message.removesuffix('.')}: {address}."
-            return late
+            return APITimeoutError(f"{late.message.removesuffix('.')}: {address}.")
         cause = error.reason if isinstance(error, ConnectError) else error
         if isinstance(cause, ssl.SSLCertVerificationError):
             return APIConnectionError(
@@ -73,6 +74,9 @@ class Translated:
 
 def _reason(error: BaseException) -> str:
     words = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    if isinstance(error, OSError) and not isinstance(error, ssl.SSLError | socket.gaierror):
+        # asyncio puts words of its own in place of the system's.
+        words = os.strerror(error.errno) if error.errno else words
     return str(words).rstrip(".")
 
 

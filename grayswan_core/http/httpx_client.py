@@ -197,13 +197,13 @@ def _broken(error: Exception) -> Exception:
 
 
 def _system_error(error: BaseException) -> BaseException:
-    """The error of the socket behind an error, if there is one."""
-    behind: BaseException | None = error
-    while behind is not None:
+    """The innermost error of the system behind an error, or the error."""
+    found = behind = error
+    while (inner := behind.__cause__ or behind.__context__) is not None:
+        behind = inner
         if isinstance(behind, OSError):
-            return behind
-        behind = behind.__cause__ or behind.__context__
-    return error
+            found = behind
+    return found
 
 
 def _proxy_refused(proxy: Proxy | None, error: Exception) -> Exception:

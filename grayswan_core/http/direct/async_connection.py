@@ -224,25 +224,28 @@ async def _connect(
 
 
 async def _first_socket(found: list[SocketAddress], end: float | None) -> socket.socket:
-    loop = asyncio.get_running_loop()
     error: OSError | asyncio.TimeoutError | None = None
-    for number, (family, kind, protocol, where) in enumerate(found):
-        connecting = new_socket(family, kind, protocol)
-        connecting.setblocking(False)
+    for number, where in enumerate(found):
         others = len(found) - number
         try:
             if others == 1 or end is None:
-                await loop.sock_connect(connecting, where)
-            else:
-                # Each has its share of the time, so that one that is silent does not take all.
-                share = (end - loop.time()) / others
-                await in_own_task(loop.sock_connect(connecting, where), share)
+                return await _socket(where)
+            # Each has its share of the time, so that one that is silent does not take all.
+            share = (end - asyncio.get_running_loop().time()) / others
+            return await in_own_task(_socket(where), share, socket.socket.close)
         except (OSError, asyncio.TimeoutError) as failure:
-            connecting.close()
             error = failure
-        except BaseException:
-            connecting.close()
-            raise
-        else:
-            return connecting
     raise error or OSError("its host name has no address")
+
+
+async def _socket(where: SocketAddress) -> socket.socket:
+    family, kind, protocol, address = where
+    connecting = new_socket(family, kind, protocol)
+    try:
+        connecting.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(connecting, address)
+    except BaseException:
+        # Not sooner: its number may be another socket's at once, which the loop would confuse.
+        connecting.close()
+        raise
+    return connecting

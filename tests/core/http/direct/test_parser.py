@@ -82,7 +82,7 @@ GOOD = {
     "103 with headers": (
         b"HTTP/1.1 103 X\r\nContent-Length: 7\r\n\r\n" + HEAD + b"Content-Length: 2\r\n\r\nhi",
         b"hi", True),
-    "a reason in Latin-1": (b"HTTP/1.1 200 Gr\xfc\xdfe\r\nContent-Length: 2\r\n\r\nhi", b"hi", True),
+    "a Latin-1 reason": (b"HTTP/1.1 200 Gr\xfc\xdfe\r\nContent-Length: 2\r\n\r\nhi", b"hi", True),
     "no reason": (b"HTTP/1.1 200\r\nContent-Length: 2\r\n\r\nhi", b"hi", True),
     "closed when done": (HEAD + b"Connection: close\r\nContent-Length: 2\r\n\r\nhi", b"hi", False),
     "HTTP/1.0": (b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nhi", b"hi", False),
