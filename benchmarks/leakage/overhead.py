@@ -24,7 +24,7 @@ def samples() -> dict[str, str]:
             " ".join(part.split()) for part in prose.split("\n\n")
         ),
         "prose, in short lines": prose,
-        "code": (_ROOT / "grayswan_core" / "roles.py").read_text("utf-8"),
+        "code": (_ROOT / "grayswan_core" / "request" / "roles.py").read_text("utf-8"),
         "a Markdown table": "\n".join(
             ["| name | count | price | city |", "|---|---|---|---|", *rows]
         ),
@@ -32,8 +32,8 @@ def samples() -> dict[str, str]:
     }
 
 
-def overhead() -> dict[str, int]:
-    """Tokens that marks add to each thousand of a text.
+def overhead() -> dict[str, dict[str, int]]:
+    """Tokens that ticked marks add to each thousand of a text, and marks without ticks to a text.
 
     Raises:
         ImportError: `bpe-openai` is not installed.
@@ -43,6 +43,12 @@ def overhead() -> dict[str, int]:
     encoding: Any = bpe_openai.get_encoding("o200k_base")
     added = {}
     for name, text in samples().items():
-        bare, marked = len(encoding.encode(text)), len(encoding.encode(mark_untrusted(text)))
-        added[name] = round(1000 * (marked - bare) / bare)
+        bare, ticked, light = (
+            len(encoding.encode(each))
+            for each in (text, mark_untrusted(text), mark_untrusted(text, ticks=False))
+        )
+        added[name] = {
+            "ticks, to 1000": round(1000 * (ticked - bare) / bare),
+            "no ticks, to all": light - bare,
+        }
     return added

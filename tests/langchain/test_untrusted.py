@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 
 import pytest
+from langchain_core.caches import InMemoryCache
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.document_loaders import BaseLoader
 from langchain_core.documents import Document
@@ -16,6 +17,7 @@ from langgraph.types import Command
 from grayswan_core import ConfigurationError
 from grayswan_core.untrusted.marks import has_marks
 from langchain_grayswan import (
+    ChatGraySwan,
     MarkDocuments,
     UntrustedRetriever,
     mark_documents,
@@ -232,3 +234,17 @@ async def test_much_marked_text_does_not_hold_the_event_loop_up(server, model, m
         await model.ainvoke(f"Sum up: {mark_untrusted(text)}")
         assert [("user", "Sum up: [data 1]"), ("data", f"[data 1]\n{text}")] == sent(server)
     assert [False, True] == [thread is threading.main_thread() for thread in threads]
+
+
+def test_marked_prompts_hit_the_cache_and_marked_documents_are_duplicates(server, shelf):
+    cached = ChatGraySwan(
+        base_url=server.url, api_key="test-key-000", max_retries=0, cache=InMemoryCache()
+    )
+    with cached:
+        for _ in range(3):
+            page = untrusted_retriever(shelf).invoke("swans")[0].page_content
+            cached.invoke(f"Sum up: {page}")
+    assert 1 == len(server.requests)
+    twice = [*untrusted_retriever(shelf).invoke("a"), *untrusted_retriever(shelf).invoke("b")]
+    assert 2 == len({document.page_content for document in twice})
+    assert twice[0] == twice[2]
