@@ -32,7 +32,7 @@ from grayswan_core.cygnal.protection import Protection
 from langchain_grayswan.guard.call import AsyncGuardedCall, GuardedCall
 from langchain_grayswan.guard.checks import child_of, parent, under
 
-__all__ = ["guarded", "is_guarded"]
+__all__ = ["achunks", "bare_model", "chunks", "guarded", "is_guarded"]
 
 _ModelT = TypeVar("_ModelT", bound=BaseChatModel)
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def is_guarded(model: object) -> bool:
     return isinstance(model, _Guarded)
 
 
-def _bare(model: BaseChatModel) -> BaseChatModel:
+def bare_model(model: BaseChatModel) -> BaseChatModel:
     """The model itself: the same state, in its own class."""
     kind = type(model).__mro__[2]
     bare = cast("BaseChatModel", object.__new__(kind))
@@ -118,7 +118,7 @@ class _Guarded(_Base):
         try:
             call.open()
             with _detached():
-                result = _bare(self)._generate(call.sent, stop=stop, **kwargs)  # noqa: SLF001
+                result = bare_model(self)._generate(call.sent, stop=stop, **kwargs)  # noqa: SLF001
             return call.judged(result)
         except InputBlockedError as blocked:
             return call.refused(blocked)
@@ -135,7 +135,7 @@ class _Guarded(_Base):
             try:
                 await call.open()
                 with _detached():
-                    answer = _bare(self)._agenerate(call.sent, stop=stop, **kwargs)  # noqa: SLF001
+                    answer = bare_model(self)._agenerate(call.sent, stop=stop, **kwargs)  # noqa: SLF001
                     result = await call.answer(answer)
                 return await call.judged(result)
             except InputBlockedError as blocked:
@@ -159,8 +159,8 @@ class _Guarded(_Base):
     ) -> Iterator[ChatGenerationChunk]:
         try:
             call.open()
-            with closing(_chunks(_bare(self), call.sent, stop, kwargs)) as chunks:
-                yield from call.stream(chunks)
+            with closing(chunks(bare_model(self), call.sent, stop, kwargs)) as own:
+                yield from call.stream(own)
         except InputBlockedError as blocked:
             yield call.refused_chunk(blocked)
 
@@ -184,8 +184,8 @@ class _Guarded(_Base):
         try:
             await call.open()
             async with (
-                aclosing(_achunks(_bare(self), call.sent, stop, kwargs)) as chunks,
-                aclosing(call.stream(chunks)) as judged,
+                aclosing(achunks(bare_model(self), call.sent, stop, kwargs)) as own,
+                aclosing(call.stream(own)) as judged,
             ):
                 async for chunk in judged:
                     yield chunk
@@ -274,13 +274,13 @@ class _Guarded(_Base):
 
     @property
     def _serialized(self) -> dict[str, Any]:
-        return _bare(self)._serialized  # noqa: SLF001
+        return bare_model(self)._serialized  # noqa: SLF001
 
     def __repr__(self) -> str:
         return f"protect({type(self).__mro__[2].__name__})"
 
     def __reduce__(self) -> Any:
-        return guarded, (_bare(self).model_copy(), self.__dict__[_PROTECTION])
+        return guarded, (bare_model(self).model_copy(), self.__dict__[_PROTECTION])
 
 
 @cache
@@ -288,7 +288,7 @@ def _guarded_class(kind: type[BaseChatModel]) -> type[Any]:
     return type(f"Protected{kind.__name__}", (_Guarded, kind), {"__module__": __name__})
 
 
-def _chunks(
+def chunks(
     model: BaseChatModel,
     messages: list[BaseMessage],
     stop: list[str] | None,
@@ -313,13 +313,13 @@ def _chunks(
             own.close()
 
 
-async def _achunks(
+async def achunks(
     model: BaseChatModel,
     messages: list[BaseMessage],
     stop: list[str] | None,
     kwargs: dict[str, Any],
 ) -> Any:
-    """`_chunks`, async."""
+    """`chunks`, async."""
     kind = type(model)
     if kind._astream is BaseChatModel._astream and kind._stream is BaseChatModel._stream:  # noqa: SLF001
         with _detached():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 from langchain_core.language_models import BaseChatModel
@@ -11,6 +13,7 @@ from langchain_core.runnables.base import RunnableBindingBase
 from grayswan_core import ConfigurationError, CygnalGuard
 from grayswan_core.cygnal.protection import ExitBehavior, Mode, Protection, Streaming
 from langchain_grayswan.errors import langchain_errors
+from langchain_grayswan.guard.completions import reading_violations, reads_violations
 from langchain_grayswan.guard.model import guarded, is_guarded
 
 __all__ = ["protect", "protected"]
@@ -20,7 +23,7 @@ _RunnableT = TypeVar("_RunnableT", bound=Runnable[Any, Any])
 
 def protect(
     model: _RunnableT,
-    guard: CygnalGuard,
+    guard: CygnalGuard | None = None,
     *,
     check_input: bool = True,
     check_tool_calls: bool = True,
@@ -45,7 +48,10 @@ def protect(
 
     Args:
         model: A chat model, also with bound tools, retries or fallbacks.
-        guard: Who judges.
+        guard: Who judges. Without one, nothing is judged here: the model is taken to be pointed at
+            protected completions (`cygnal_settings`), and a `violation` of the API's is read as
+            the refusal it is, apart from the text that it cut off in a stream. Then
+            `violation_message` is what the policy says, and nothing else is used.
         check_input: Whether the user's newest messages are judged.
         check_tool_calls: Whether calls are judged, with their arguments.
         check_tool_results: Whether results of tools and other data are judged before they are sent.
@@ -63,6 +69,10 @@ def protect(
     Raises:
         ConfigurationError: there is no way to protect this, or it is protected already.
     """
+    if guard is None:
+        with langchain_errors():
+            read: _RunnableT = _around(model, partial(_reading, refusal=violation_message))
+        return read
     with langchain_errors():
         protection = Protection(
             guard=guard,
@@ -82,18 +92,33 @@ def protect(
 
 def protected(model: Any, protection: Protection) -> Any:
     """A model whose every call is judged; errors as in `protect`."""
+    return _around(model, partial(_guarded, protection=protection))
+
+
+def _guarded(model: BaseChatModel, protection: Protection) -> BaseChatModel:
     if is_guarded(model):
         raise ConfigurationError(
             "The model is protected already. Judge it once, with all the rules in one guard."
         )
+    return guarded(model, protection)
+
+
+def _reading(model: BaseChatModel, refusal: str | None) -> BaseChatModel:
+    if is_guarded(model) or reads_violations(model):
+        raise ConfigurationError("The model is protected already.")
+    return reading_violations(model, refusal)
+
+
+def _around(model: Any, make: Callable[[Any], BaseChatModel]) -> Any:
+    """The same with another chat model in it, wherever one is known to be."""
     if isinstance(model, BaseChatModel):
-        return guarded(model, protection)
+        return make(model)
     if isinstance(model, RunnableBindingBase):  # bound tools and arguments, retries
-        return model.model_copy(update={"bound": protected(model.bound, protection)})
+        return model.model_copy(update={"bound": _around(model.bound, make)})
     if isinstance(model, RunnableWithFallbacks):
         update = {
-            "runnable": protected(model.runnable, protection),
-            "fallbacks": [protected(each, protection) for each in model.fallbacks],
+            "runnable": _around(model.runnable, make),
+            "fallbacks": [_around(each, make) for each in model.fallbacks],
         }
         return model.model_copy(update=update)
     raise ConfigurationError(

@@ -36,7 +36,7 @@ DIFFERENT = {
     "_Guarded._agenerate": _STOPPED,
     "_Guarded._astream": _STOPPED,
     "_Guarded._ajudged_chunks": _STOPPED,
-    "_achunks": "async streams fall back to sync ones, and not the other way round",
+    "achunks": "async streams fall back to sync ones, and not the other way round",
     **dict.fromkeys(("achat", "astream_chat", "acomplete", "astream_complete"), _STOPPED),
     "_acall": "it makes an async call",
     "_aresponses": _STOPPED,
