@@ -287,6 +287,8 @@ _TABLES = (
 
 _ELSEWHERE: dict[str, Row] = {
     "llama_index_grayswan.untrusted.UntrustedNodePostprocessor": _NOTHING,
+    # A monitor judges texts, and follows no instructions.
+    "llama_index_grayswan.guard.nodes.CygnalNodePostprocessor": _NOTHING,
     "llama_index_grayswan.security.parts.MarkedVerdicts": _NOTHING,
     "llama_index.question_gen.openai.base.OpenAIQuestionGenerator": _NOTHING,
     "llama_index.server.tools.index.citation.NodeCitationProcessor": _NOTHING,
