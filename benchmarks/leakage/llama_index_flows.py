@@ -8,21 +8,31 @@ from typing import Any
 from llama_index.core import MockEmbedding, PromptTemplate, SummaryIndex
 from llama_index.core.agent.workflow import AgentWorkflow, FunctionAgent, ReActAgent
 from llama_index.core.indices.query.query_transform import StepDecomposeQueryTransform
+from llama_index.core.llms import ChatMessage
 from llama_index.core.memory import ChatMemoryBuffer
+from llama_index.core.postprocessor import LLMRerank
 from llama_index.core.query_engine import (
     CitationQueryEngine,
     MultiStepQueryEngine,
+    RetrieverQueryEngine,
     RouterQueryEngine,
     SubQuestionQueryEngine,
     TransformQueryEngine,
 )
 from llama_index.core.question_gen import LLMQuestionGenerator
+from llama_index.core.response_synthesizers import get_response_synthesizer
 from llama_index.core.schema import MetadataMode, TextNode
 from llama_index.core.selectors import LLMSingleSelector
 from llama_index.core.tools import FunctionTool, QueryEngineTool
 
 from benchmarks.leakage.flows import PROMPT, QUESTION, Flow, Mode, run_async
-from llama_index_grayswan import UntrustedNodePostprocessor, secure, untrusted_tool
+from llama_index_grayswan import (
+    UntrustedNodePostprocessor,
+    data_message,
+    secure,
+    strip_marks,
+    untrusted_tool,
+)
 
 __all__ = ["FLOWS"]
 
@@ -178,6 +188,61 @@ def _agent(kind: Any, *, wrap: Callable[[Any], Any] = lambda agent: agent) -> Ca
     return run
 
 
+def _engine_of(
+    make: Callable[[Any, Sequence[str]], Any], change: Callable[[Any], object] = id
+) -> Callable[..., None]:
+    """A query engine that is changed after it was secured."""
+
+    def run(llm: Any, texts: Sequence[str], mode: Mode, protected: bool) -> None:
+        engine = make(llm, texts)
+        engine = secure(engine) if protected else engine
+        change(engine)
+        _query(engine, mode, protected=False)
+
+    return run
+
+
+def _reranked(llm: Any, texts: Sequence[str]) -> Any:
+    # It chooses by a list of its own, so that all documents go on.
+    chosen = [LLMRerank(llm=llm, parse_choice_select_answer_fn=_all_choices)]
+    return _index(texts).as_query_engine(llm=llm, node_postprocessors=chosen)
+
+
+def _all_choices(answer: str, count: int) -> tuple[list[int], list[float]]:  # noqa: ARG001
+    return [*range(1, count + 1)], [1.0] * count
+
+
+def _chosen(llm: Any, texts: Sequence[str]) -> Any:
+    retriever = _index(texts).as_retriever(
+        retriever_mode="llm", llm=llm, parse_choice_select_answer_fn=_all_choices
+    )
+    return RetrieverQueryEngine(retriever, get_response_synthesizer(llm=llm))
+
+
+def _compact(llm: Any, texts: Sequence[str]) -> Any:
+    return _index(texts).as_query_engine(llm=llm)
+
+
+def _renamed(engine: Any) -> None:
+    template = PromptTemplate(
+        PROMPT + "\n\n{passages}\n\nQuestion: {query_str}",
+        template_var_mappings={"context_str": "passages"},
+    )
+    engine.update_prompts({"response_synthesizer:text_qa_template": template})
+
+
+def _retold(llm: Any, texts: Sequence[str], mode: Mode, protected: bool) -> None:
+    """A history with data messages, which a chat engine condenses to a question."""
+    history = [ChatMessage(QUESTION), *map(data_message, texts)]
+    if not protected:
+        history = strip_marks(history)
+    engine = _index([PROMPT]).as_chat_engine(chat_mode="condense_question", llm=llm)
+    if mode == "async":
+        run_async(engine.achat("And what else?", chat_history=history))
+    else:
+        engine.chat("And what else?", chat_history=history)
+
+
 def _direct(llm: Any, texts: Sequence[str], mode: Mode, protected: bool) -> None:
     """A tool answers in the agent's place: its answer is an assistant's message from then on."""
 
@@ -197,7 +262,7 @@ def _direct(llm: Any, texts: Sequence[str], mode: Mode, protected: bool) -> None
 
 
 # What LlamaIndex writes before a text that it retrieved, or an answer that it got.
-_LABELS = r"file:|Source \d+:|Sub question:.*\nResponse:|Question:|Answer:|- "
+_LABELS = r"file:|Document \d+:|Source \d+:|Sub question:.*\nResponse:|Question:|Answer:|- "
 
 
 def _flow(name: str, run: Callable[..., None], **more: Any) -> Flow:
@@ -221,6 +286,10 @@ FLOWS: list[Flow] = [
     _flow("small context window", _small_window),
     _flow("node postprocessor", _postprocessor),
     _flow("prompt of one's own", _prompt),
+    _flow("LLMRerank", _engine_of(_reranked), modes=("sync", "async")),
+    _flow("retriever_mode llm", _engine_of(_chosen), modes=("sync", "async")),
+    _flow("update_prompts after secure", _engine_of(_compact, _renamed), modes=("sync", "async")),
+    _flow("data messages condensed", _retold, modes=("sync", "async")),
     _flow("CitationQueryEngine", _citation, modes=("sync", "async")),
     _flow("RouterQueryEngine", _router, answers=[_CHOICE], modes=("sync", "async")),
     _flow("SubQuestionQueryEngine", _sub_question, answers=[_QUESTIONS], modes=("sync", "async")),
