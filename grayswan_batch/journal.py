@@ -1,49 +1,67 @@
-"""What the rows of a cluster's job were answered, until the job ends: a SQLite file, not memory."""
+"""What the rows of a cluster's job were answered, until the job ends: on disk, not in memory.
+
+Ray tells no operator which task it runs, so a batch is known by its content and by the worker that
+had it. A worker that was started again is handed what it had in its earlier life, each batch
+once; two workers (or one, twice) with equal batches ask separately.
+"""
 
 from __future__ import annotations
 
 import sqlite3
-from contextlib import suppress
-from pathlib import Path
 
 __all__ = ["Journal"]
 
+_CACHE_KIB = 8192
+
 
 class Journal:
-    """Records by task and row.
+    """Records by batch and row, in a temporary file without a name, gone with the process."""
 
-    Args:
-        path: Where it is; made if need be, so that a journal that is started again goes on.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    def __init__(self) -> None:
+        # An empty name is a private temporary file, of which only a cache is in memory.
+        self._database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         self._database.executescript(_SCHEMA)
 
-    def add(self, task: str, row: str, record: str) -> None:
-        """Keep a record, as JSON."""
-        self._database.execute(
-            "INSERT OR REPLACE INTO answers VALUES (?, ?, ?)", (task, row, record)
-        )
+    def begin(self, batch: str, worker: str, life: str) -> tuple[int, dict[int, str]]:
+        """A worker begins a batch.
 
-    def of_task(self, task: str) -> dict[str, str]:
-        """The records of a task that was begun before, by their rows."""
-        found = self._database.execute("SELECT row, record FROM answers WHERE task = ?", (task,))
-        return dict(found.fetchall())
+        Args:
+            batch: A digest of its rows.
+            worker: The worker's name, which outlives its death.
+            life: A name that does not.
 
-    def remove(self) -> None:
-        """Delete the file."""
+        Returns:
+            the number under which its answers are kept, and those that are there already.
+        """
+        run = self._database.execute
+        query = "SELECT id FROM batches WHERE batch = ? AND worker = ? AND life <> ? LIMIT 1"
+        found = run(query, (batch, worker, life)).fetchone()
+        if found is None:
+            values = (batch, worker, life)
+            added = run("INSERT INTO batches (batch, worker, life) VALUES (?, ?, ?)", values)
+            return int(added.lastrowid or 0), {}
+        (number,) = found
+        run("UPDATE batches SET life = ? WHERE id = ?", (life, number))
+        answers = run("SELECT row, record FROM answers WHERE batch = ?", (number,))
+        return number, dict(answers.fetchall())
+
+    def add(self, number: int, row: int, record: str) -> None:
+        """Keep the record of a row of a batch, as JSON."""
+        values = (number, row, record)
+        self._database.execute("INSERT OR REPLACE INTO answers VALUES (?, ?, ?)", values)
+
+    def close(self) -> None:
+        """Drop all records."""
         self._database.close()
-        for suffix in ("", "-wal", "-shm"):
-            with suppress(OSError):
-                self._path.with_name(self._path.name + suffix).unlink()
 
 
-_SCHEMA = """
-PRAGMA journal_mode = WAL;
-PRAGMA synchronous = NORMAL;
-CREATE TABLE IF NOT EXISTS answers (
-  task TEXT, row TEXT, record TEXT, PRIMARY KEY (task, row)
+_SCHEMA = f"""
+PRAGMA cache_size = -{_CACHE_KIB};
+PRAGMA journal_mode = OFF;
+PRAGMA synchronous = OFF;
+CREATE TABLE batches (id INTEGER PRIMARY KEY, batch TEXT, worker TEXT, life TEXT);
+CREATE INDEX by_batch ON batches (batch, worker);
+CREATE TABLE answers (
+  batch INTEGER, row INTEGER, record TEXT, PRIMARY KEY (batch, row)
 ) WITHOUT ROWID;
 """

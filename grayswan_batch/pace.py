@@ -1,9 +1,9 @@
 """How fast requests may go: an adaptive rate, a token budget, and pauses. Sans-I/O.
 
-The rate is found as TCP finds a link's: it doubles while all is well, and is cut at a 429. From
-then on it climbs back fast to just below where it was cut and slowly beyond (compare RFC 9438,
-CUBIC). It grows only on successes that had to wait for it: a rate that nobody reaches proves
-nothing (RFC 7661). Requests are spread evenly, and after a pause none is made up for.
+The rate is found as TCP finds a link's: it grows fast while all is well, and is cut at a 429. From
+then on it climbs back to just below where it was cut, and slowly beyond (compare RFC 9438, CUBIC).
+It grows only on successes that had to wait for it: a rate that nobody reaches proves nothing (RFC
+7661). Requests are spread evenly, and after a pause none is made up for.
 
 Times are seconds on any clock that does not go back.
 """
@@ -20,7 +20,7 @@ __all__ = ["Pace", "Rates", "Ticket"]
 _SLACK = 0.05  # seconds of requests that may go at once, because timers are late
 _CUT_FIRST, _CUT = 0.5, 0.9
 _NEAR = 0.95  # the share of the last ceiling up to which the rate climbs fast
-_FAST, _SLOW = 0.05, 0.005  # growth a second, as a share of the rate
+_FIRST, _FAST, _SLOW = 0.5, 0.05, 0.005  # growth a second, as a share of the rate
 _LOWEST = 0.05  # requests a second
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0  # seconds, for a 429 that does not say how long
 _BUDGET_SECONDS = 10.0  # a token budget is spent in bursts of so many seconds' worth
@@ -132,7 +132,7 @@ class Pace:
     def _growth(self) -> float:
         """What one success adds, so that the rate grows by a share a second."""
         if math.isinf(self._ceiling):
-            return 1.0
+            return _FIRST
         return _FAST if self.rate < _NEAR * self._ceiling else _SLOW
 
 

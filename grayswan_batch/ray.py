@@ -11,13 +11,9 @@ as it comes, so that of a worker that dies only those rows are asked again that 
 
 from __future__ import annotations
 
-import atexit
-import tempfile
 import time
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
@@ -107,8 +103,7 @@ def complete(
     actor = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)
     named = actor(_Limiter).options(name=f"grayswan-limiter-{limits.name}", get_if_exists=True)
     limiter = named.remote(rates, limits.max_in_flight)
-    path = Path(tempfile.gettempdir()) / f"grayswan-batch-{uuid.uuid4().hex}.sqlite"
-    journal = actor(_Journal).remote(path)
+    journal = actor(Journal).remote()
     return dataset.map_batches(
         _Operator,
         fn_constructor_args=(Task(pickled, is_factory), limiter, journal),
@@ -150,27 +145,14 @@ class _Limiter:
         return self._book.exchange(report, time.monotonic())
 
 
-class _Journal:
-    """The answers of one job, as an actor; its file goes with the job."""
-
-    def __init__(self, path: Path) -> None:
-        self._journal = Journal(path)
-        atexit.register(self._journal.remove)
-
-    def add(self, task: str, row: str, record: str) -> None:
-        self._journal.add(task, row, record)
-
-    def of_task(self, task: str) -> dict[str, str]:
-        return self._journal.of_task(task)
-
-
 class _Operator:
     """What Ray Data calls: one batch in, the same with answers out."""
 
     def __init__(self, task: Task, limiter: Any, journal: Any) -> None:
         load: Callable[[bytes], Any] = cloudpickle.loads
-        self._worker = Worker(task, load, limiter, journal)
+        # An actor that is started again has the id that it had.
+        name = str(ray.get_runtime_context().get_actor_id())
+        self._worker = Worker(task, load, limiter, journal, name)
 
     def __call__(self, table: Any) -> Any:
-        # A task that is tried again has the id that it had.
-        return self._worker.answer(table, ray.get_runtime_context().get_task_id())
+        return self._worker.answer(table)

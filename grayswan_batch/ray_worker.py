@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import json
 import threading
+import uuid
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -49,10 +50,11 @@ class Worker:
         load: Reads a pickle.
         limiter: The actor that leases permits.
         journal: The actor that keeps answers.
+        name: The worker's, which outlives its death.
     """
 
     def __init__(
-        self, task: Task, load: Callable[[bytes], Any], limiter: Any, journal: Any
+        self, task: Task, load: Callable[[bytes], Any], limiter: Any, journal: Any, name: str
     ) -> None:
         model, prompt, schema = load(task.pickled)
         self._model = adapted(model() if task.is_factory else model, schema)
@@ -60,30 +62,21 @@ class Worker:
         self._answer_schema = None if schema is None else schema.model_json_schema()
         self._limiter = limiter
         self._journal = journal
-        self._task_id = ""
-        self._position = 0
+        self._name = name
+        self._life = uuid.uuid4().hex
         self._loop = asyncio.new_event_loop()
         thread = threading.Thread(target=self._loop.run_forever, name="grayswan-batch")
         thread.daemon = True
         thread.start()
         self._asker, self._gate = self._run(self._new_asker())
 
-    def answer(self, table: pa.Table, task_id: str) -> pa.Table:
+    def answer(self, table: pa.Table) -> pa.Table:
         """A batch with its answers.
-
-        Args:
-            table: The rows.
-            task_id: Of Ray's task, the same when it is tried again.
 
         Raises:
             BatchError: no request can succeed.
         """
-        if task_id != self._task_id:
-            self._task_id, self._position = task_id, 0
-        rows = table.to_pylist()
-        keys = [f"{self._position + n}-{_digest(row)}" for n, row in enumerate(rows)]
-        self._position += len(rows)
-        records = self._run(self._answer_all(rows, keys))
+        records = self._run(self._answer_all(table.to_pylist()))
         return with_answers(table, records, self._answer_schema)
 
     def _run(self, work: Coroutine[Any, Any, _T]) -> _T:
@@ -97,11 +90,12 @@ class Worker:
         gate = LeasedGate(exchange)
         return Asker(self._model, gate), gate
 
-    async def _answer_all(self, rows: list[Row], keys: list[str]) -> list[dict[str, Any]]:
-        known = await _of(self._journal.of_task.remote(self._task_id))
+    async def _answer_all(self, rows: list[Row]) -> list[dict[str, Any]]:
+        begin = self._journal.begin.remote(_digest(rows), self._name, self._life)
+        batch, known = await _of(begin)
         tasks = [
-            asyncio.ensure_future(self._answer_one(row, key, known))
-            for row, key in zip(rows, keys, strict=True)
+            asyncio.ensure_future(self._answer_one(row, batch, number, known))
+            for number, row in enumerate(rows)
         ]
         try:
             return await asyncio.gather(*tasks)
@@ -111,9 +105,11 @@ class Worker:
             await asyncio.gather(*tasks, return_exceptions=True)
             await self._gate.flush()
 
-    async def _answer_one(self, row: Row, key: str, known: dict[str, str]) -> dict[str, Any]:
-        if key in known:
-            return dict(json.loads(known[key]))
+    async def _answer_one(
+        self, row: Row, batch: int, number: int, known: dict[int, str]
+    ) -> dict[str, Any]:
+        if number in known:
+            return dict(json.loads(known[number]))
         try:
             prompt = self._prompt.fill(row)
         except Exception as error:  # noqa: BLE001 - a prompt function may raise anything
@@ -126,7 +122,7 @@ class Worker:
                 " the model."
             ) from None
         if outcome.error is None:
-            await _of(self._journal.add.remote(self._task_id, key, json.dumps(outcome.record)))
+            await _of(self._journal.add.remote(batch, number, json.dumps(outcome.record)))
         return outcome.record
 
 
@@ -134,5 +130,5 @@ async def _of(reference: Awaitable[Any]) -> Any:
     return await reference
 
 
-def _digest(row: Row) -> str:
-    return hashlib.blake2b(repr(row).encode(errors="surrogatepass"), digest_size=8).hexdigest()
+def _digest(rows: list[Row]) -> str:
+    return hashlib.blake2b(repr(rows).encode(errors="surrogatepass"), digest_size=16).hexdigest()

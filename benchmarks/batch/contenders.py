@@ -119,7 +119,13 @@ def ray_llm(rows: int, url: str) -> Counts:
 def _dataset(rows: int) -> Any:
     import ray
 
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="error")
+    ray.init(
+        num_cpus=2,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level="error",
+        _system_config={"worker_niceness": 0},
+    )
     ray.data.DataContext.get_current().enable_progress_bars = False
     items = [{"id": number, "prompt": _prompt(number)} for number in range(rows)]
     return ray.data.from_items(items, override_num_blocks=8)
