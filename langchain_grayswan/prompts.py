@@ -110,11 +110,11 @@ def _listed(values: Sequence[Any]) -> list[Any]:
 
 def _marking(part: Any, names: frozenset[str]) -> Any:
     """A copy of a part of a prompt that marks these variables, or the part itself."""
-    if isinstance(part, BaseMessage) or not names & _variables(part):
+    shown = frozenset() if isinstance(part, BaseMessage) else names & _variables(part)
+    if not shown or names <= getattr(type(part), "untrusted", frozenset()):
         return part
     if isinstance(part, ChatPromptTemplate):
-        messages = [_marking(each, names) for each in part.messages]
-        return part.model_copy(update={"messages": messages})
+        return _of_class(part, _MarksParts, names)
     if isinstance(part, MessagesPlaceholder):
         return _of_class(part, _MarksMessages, names)
     if isinstance(part, (FewShotPromptTemplate, FewShotChatMessagePromptTemplate)):
@@ -134,9 +134,45 @@ def _marking(part: Any, names: frozenset[str]) -> Any:
         return part
     raise ConfigurationError(
         f"untrusted_variables() does not know how a {type(part).__name__} shows"
-        f" {', '.join(sorted(names & _variables(part)))}. Mark the value itself:"
+        f" {', '.join(sorted(shown))}. Mark the value itself:"
         " mark_untrusted(text)."
     )
+
+
+class _MarksParts(ChatPromptTemplate):
+    """What `untrusted_variables` puts before the class of a prompt of messages.
+
+    Its parts mark the variables, so that they do so in other prompts, too; here those that are
+    added later are made to.
+    """
+
+    untrusted: ClassVar[frozenset[str]] = frozenset()
+
+    @classmethod
+    def is_lc_serializable(cls) -> bool:
+        """Not: LangChain would bring it back as a prompt that marks nothing."""
+        return False
+
+    def format_messages(self, **kwargs: Any) -> list[BaseMessage]:
+        """The messages, with what is untrusted in them marked."""
+        self._mark_parts()
+        return super().format_messages(**kwargs)
+
+    async def aformat_messages(self, **kwargs: Any) -> list[BaseMessage]:
+        """`format_messages`, async."""
+        self._mark_parts()
+        return await super().aformat_messages(**kwargs)
+
+    def __add__(self, other: Any) -> ChatPromptTemplate:
+        """Both prompts as one, which marks what this one does."""
+        joined: ChatPromptTemplate = _marking(super().__add__(other), self.untrusted)
+        return joined
+
+    def _mark_parts(self) -> None:
+        self.messages = [_marking(each, self.untrusted) for each in self.messages]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _of_class, (_bare(self, _MarksParts), _MarksParts, self.untrusted)
 
 
 class _MarksVariables(StringPromptTemplate):
@@ -210,6 +246,8 @@ def _of_class(part: Any, kind: Any, names: frozenset[str]) -> Any:
     copy = part.model_copy()
     own: Any = type(part)
     copy.__class__ = _marking_class(kind, own, names)
+    if isinstance(copy, _MarksParts):
+        copy._mark_parts()  # noqa: SLF001 - our own
     return copy
 
 

@@ -167,15 +167,12 @@ def _moved(requests: Sequence[Request], segments: set[tuple[str, str]]) -> int:
     """How many words of the program's own text are not where they were, segment by segment."""
     joined: dict[str, str] = {}
     for role, text in (pair for each in requests for pair in each.texts):
-        joined[role] = f"{joined.get(role, '')} {' '.join(text.split())}"
+        joined[role] = f"{joined.get(role, '')} {_said(text)}"
     return sum(len(s.split()) for role, s in segments if s not in joined.get(role, ""))
 
 
 def _own_segments(probed: Sequence[Request], labels: str) -> set[tuple[str, str]]:
-    """The program's own texts, by role: what stands beside the documents of one word each.
-
-    What has no word, as the bars of a table, may go with them.
-    """
+    """The words of the program's own texts, by role: what is beside documents of one word each."""
     document = re.compile(rf"(?:(?:{labels})\s*)*{_PROBE}" if labels else _PROBE)
     return {
         (role, folded)
@@ -183,9 +180,13 @@ def _own_segments(probed: Sequence[Request], labels: str) -> set[tuple[str, str]
         for role, text in request.texts
         if role in TRUSTED
         for segment in document.split(text)
-        if len(folded := " ".join(segment.split())) >= _LEAST_SEGMENT
-        and re.search(r"[^\W\d_]{2}", folded)
+        if len(folded := _said(segment)) >= _LEAST_SEGMENT
     }
+
+
+def _said(text: str) -> str:
+    """The words of a text; the quotes that `repr` writes depend on what is in them."""
+    return " ".join(re.findall(r"[^\W_]+", text))
 
 
 def _residue(

@@ -104,6 +104,19 @@ def test_what_is_made_of_a_prompt_marks_too():
         assert marked(PAGE) in made.format_messages(**filled)[0].content
 
 
+async def test_parts_that_are_added_later_mark_too():
+    prompt = untrusted_variables(ANSWER, "context")
+    longer = prompt + HumanMessagePromptTemplate.from_template("Again: {context}")
+    prompt.append(("human", "Again: {context}"))
+    prompt.extend([("ai", "I read {context}"), ("placeholder", "{more}")])
+    for each in (prompt, longer):
+        filled = {"context": PAGE, "question": "Why?"}
+        assert f"Again: {marked(PAGE)}" == each.format_messages(**filled)[2].content
+        assert f"Again: {marked(PAGE)}" == (await each.aformat_messages(**filled))[2].content
+    assert f"I read {marked(PAGE)}" == prompt.invoke(filled).to_messages()[3].content
+    assert 3 == len(ANSWER.messages)
+
+
 def test_partials_of_a_text_prompt_are_marked():
     prompt = PromptTemplate.from_template("{a} {b}").partial(a=PAGE, b=lambda: "x y")
     assert f"{marked(PAGE)} {marked('x y')}" == untrusted_variables(prompt, "a", "b").format()
