@@ -29,7 +29,7 @@ ROLES = {
 }
 
 PromptLike: TypeAlias = (
-    "str | Sequence[tuple[str, str]] | Sequence[Mapping[str, str]] | Callable[[Row], Any] | None"
+    str | Sequence[tuple[str, str]] | Sequence[Mapping[str, str]] | Callable[[Row], Any] | None
 )
 """A column's name, a template, messages with templates, or a function of the row."""
 

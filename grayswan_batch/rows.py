@@ -19,7 +19,7 @@ Row: TypeAlias = dict[str, Any]
 Item: TypeAlias = Row | RowError
 """What a source yields: a row, or why there is none in this place."""
 
-Rows: TypeAlias = "str | os.PathLike[str] | Iterable[Any] | AsyncIterable[Any]"
+Rows: TypeAlias = str | os.PathLike[str] | Iterable[Any] | AsyncIterable[Any]
 """What callers pass: a path, or an iterable of mappings (or strings, which are prompts)."""
 
 _JSON_LINES = (".jsonl", ".ndjson")
