@@ -50,7 +50,7 @@ def untrusted_fallback(llm: _T) -> _T:
         llm: An `OpenAI`, or an LLM that is made of it, such as `OpenAILike`. It is left as it is.
 
     Raises:
-        ConfigurationError: it is an LLM of another kind.
+        ConfigurationError: it is an LLM of another kind, or no chat model.
     """
     kind: type[FunctionCallingLLM] = type(llm)
     if issubclass(kind, TranslatesMarks):
@@ -59,6 +59,11 @@ def untrusted_fallback(llm: _T) -> _T:
         raise ConfigurationError(
             f"untrusted_fallback() knows how LLMs of OpenAI's shape take untrusted text, and not"
             f" how a {kind.__module__}.{kind.__qualname__} does. Use OpenAI or OpenAILike."
+        )
+    if not llm.metadata.is_chat_model:
+        raise ConfigurationError(
+            f"{llm.metadata.model_name!r} completes one text without roles: nothing keeps"
+            " untrusted text apart there. Use a chat model (of OpenAILike: is_chat_model=True)."
         )
     copy = llm.model_copy()
     object.__setattr__(copy, "__class__", _translating_class(kind))

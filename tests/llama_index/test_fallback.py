@@ -114,13 +114,16 @@ def test_a_secured_engine_may_use_it(llm, vendor, recorder):
     assert [("tool", f"[data 1]\n{PAGE}")] == [each for each in shown(body) if PAGE in each[1]]
 
 
-def test_a_completion_model_is_not_shown_marks(recorder):
-    llm = untrusted_fallback(
-        openai.OpenAI(model="gpt-3.5-turbo-instruct", api_base=f"{recorder.url}/v1", api_key="x")
-    )
+async def test_completions_without_roles_are_refused(llm):
+    with pytest.raises(ConfigurationError, match="completes one text without roles"):
+        untrusted_fallback(openai.OpenAI(model="gpt-3.5-turbo-instruct", api_key="x"))
+    given = {"prompt": mark_untrusted(PAGE), "use_chat_completions": False}
     for asking in (llm.complete, llm.stream_complete):
         with pytest.raises(InvalidRequestError, match="'prompt' of a call holds untrusted text"):
-            asking(mark_untrusted(PAGE))
+            asking(**given)
+    for asking in (llm.acomplete, llm.astream_complete):
+        with pytest.raises(InvalidRequestError, match="'prompt' of a call holds untrusted text"):
+            await asking(**given)
 
 
 def test_it_keeps_its_class_and_is_made_once(llm, vendor):
