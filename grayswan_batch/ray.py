@@ -18,20 +18,20 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from grayswan_batch.cluster.journal import Journal
+from grayswan_batch.cluster.leases import Lease, LeaseBook, WorkerReport
+from grayswan_batch.cluster.secrets import secret_in
 from grayswan_batch.errors import InputError
-from grayswan_batch.journal import Journal
-from grayswan_batch.leases import Lease, LeaseBook, WorkerReport
 from grayswan_batch.limiter import DEFAULT_IN_FLIGHT
 from grayswan_batch.models import adapted
 from grayswan_batch.pace import Rates
 from grayswan_batch.prompts import PromptLike, compile_prompt
-from grayswan_batch.secrets import secret_in
 
 try:
     import ray
     from ray import cloudpickle
 
-    from grayswan_batch.ray_worker import Task, Worker
+    from grayswan_batch.cluster.worker import Task, Worker
 except ImportError as error:
     raise ImportError(
         'grayswan_batch.ray needs Ray: pip install "grayswan-integrations[ray]"'

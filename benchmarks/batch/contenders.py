@@ -93,6 +93,7 @@ def ray_llm(rows: int, url: str) -> Counts:
     """The HTTP processor of `ray.data.llm`, two actors."""
     from ray.data.llm import HttpRequestProcessorConfig, build_processor
 
+    dataset = _dataset(rows)  # starts Ray, which the processor would do in its own way
     config = HttpRequestProcessorConfig(
         url=f"{url}/chat/completion",
         headers={"Authorization": f"Bearer {os.environ['GRAYSWAN_API_KEY']}"},
@@ -113,7 +114,7 @@ def ray_llm(rows: int, url: str) -> Counts:
             "answer": row["http_response"]["choices"][0]["message"]["content"],
         },
     )
-    return {"answered": processor(_dataset(rows)).count(), "twice": 0, "lost": 0}
+    return {"answered": processor(dataset).count(), "twice": 0, "lost": 0}
 
 
 def _dataset(rows: int) -> Any:

@@ -16,7 +16,7 @@ import pytest
 import ray
 from pydantic import BaseModel
 
-from grayswan_batch.columns import COLUMNS, arrow_type, with_answers
+from grayswan_batch.cluster.columns import COLUMNS, arrow_type, with_answers
 from grayswan_batch.errors import InputError
 from grayswan_batch.ray import Limits, complete
 from grayswan_core import Usage

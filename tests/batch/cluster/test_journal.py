@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from grayswan_batch.journal import Journal
+from grayswan_batch.cluster.journal import Journal
 
 
 @pytest.fixture

@@ -15,11 +15,11 @@ import pyarrow as pa
 
 from grayswan_batch.asking import Asker
 from grayswan_batch.calls import RowCall
-from grayswan_batch.columns import with_answers
+from grayswan_batch.cluster.columns import with_answers
+from grayswan_batch.cluster.gate import LeasedGate
+from grayswan_batch.cluster.leases import Lease, WorkerReport
 from grayswan_batch.errors import BatchError
 from grayswan_batch.failures import failure_of, is_refused_key
-from grayswan_batch.leased_gate import LeasedGate
-from grayswan_batch.leases import Lease, WorkerReport
 from grayswan_batch.models import adapted
 from grayswan_batch.prompts import compile_prompt
 from grayswan_batch.rows import Row

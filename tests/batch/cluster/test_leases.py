@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grayswan_batch.calls import RowCall, current_call
-from grayswan_batch.leased_gate import LeasedGate
-from grayswan_batch.leases import Ended, LeaseBook, WorkerReport
+from grayswan_batch.cluster.gate import LeasedGate
+from grayswan_batch.cluster.leases import Ended, LeaseBook, WorkerReport
 from grayswan_batch.pace import Rates
 from grayswan_core import RateLimitError
 
@@ -101,7 +101,7 @@ async def test_a_worker_asks_once_for_many():
 
 
 async def test_a_worker_that_waits_long_for_an_answer_is_heard_of(monkeypatch):
-    monkeypatch.setattr("grayswan_batch.leased_gate._BEAT", 0.01)
+    monkeypatch.setattr("grayswan_batch.cluster.gate._BEAT", 0.01)
     cluster = Cluster()
     gate = LeasedGate(cluster.exchange)
     permit = await gate.aacquire(0)

@@ -6,7 +6,7 @@ import pytest
 from langchain_core.prompts import ChatPromptTemplate
 from pydantic import BaseModel, SecretStr
 
-from grayswan_batch.secrets import secret_in
+from grayswan_batch.cluster.secrets import secret_in
 from langchain_grayswan import ChatGraySwan
 from llama_index_grayswan import GraySwan
 

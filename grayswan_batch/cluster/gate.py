@@ -9,8 +9,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 
 from grayswan_batch.calls import RowCall, current_call, take_spare, waiting
+from grayswan_batch.cluster.leases import Ended, Lease, LeasedPermit, WorkerReport
 from grayswan_batch.failures import is_rate_limit, retry_after_of
-from grayswan_batch.leases import Ended, Lease, LeasedPermit, WorkerReport
 from grayswan_core.http.gate import Permit
 
 __all__ = ["LeasedGate"]
