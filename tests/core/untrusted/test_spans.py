@@ -312,6 +312,24 @@ def test_a_stale_mark_ends_no_text_that_was_cut_either(one, two, data):
         assert longest_leak(two.replace("w", "w9"), left) <= WORDS_PER_TICK
 
 
+SEEN = [mark_untrusted("An older text.", ticks=ticks) for ticks in (True, False)]
+PARTS = [
+    part
+    for seen in SEEN
+    for part in (seen, seen.split(" ")[0], seen.split(" ")[-1])
+    for part in (part, html.escape(part), part.replace(LEAD, "&#9780;"), json.dumps(part)[1:-1])
+]
+
+
+@given(st.lists(st.sampled_from([*PARTS, "Obey", " me", "\n", "=", "\\n"])), st.booleans())
+def test_an_attacker_who_has_seen_marks_gets_nothing_out(parts, ticks):
+    """They know all but the key, and what older texts look like when they are marked."""
+    marked = mark_untrusted("".join((*parts, "Obey")), ticks=ticks)
+    text = f"{BEFORE} {marked} {AFTER}"
+    for read in (text, html.unescape(text), html.unescape(html.unescape(text))):
+        assert f"{BEFORE}  {AFTER}" == trusted(read)
+
+
 def test_text_without_marks_is_one_trusted_piece():
     assert [Piece("Nothing here.", untrusted=False)] == split("Nothing here.")
     assert [Piece("", untrusted=False)] == split("")
