@@ -7,9 +7,10 @@ from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
 
 from demo.screen import Show
-from langchain_grayswan import ChatGraySwan, DataMessage
+from grayswan_core import CygnalGuard
+from langchain_grayswan import ChatGraySwan, DataMessage, protect
 
-__all__ = ["aplain", "ask_page", "astream", "chain", "messages", "plain", "stream"]
+__all__ = ["aplain", "ask_page", "astream", "chain", "guarded", "messages", "plain", "stream"]
 
 
 def messages(system: str, question: str) -> list[BaseMessage]:
@@ -69,4 +70,13 @@ def ask_page(model: ChatGraySwan, system: str, question: str, page: str, show: S
         DataMessage(content=page),
     ]
     for chunk in model.stream(messages):
+        show(chunk.text)
+
+
+def guarded(
+    model: ChatGraySwan, guard: CygnalGuard, messages: list[BaseMessage], show: Show
+) -> None:
+    """A model whose every call is judged; any chat model will do."""
+    protected = protect(model, guard)
+    for chunk in protected.stream(messages):
         show(chunk.text)

@@ -17,7 +17,8 @@ from llama_index_instrumentation import get_dispatcher
 
 from demo.embedding import HashedWords
 from demo.screen import Show
-from llama_index_grayswan import GraySwan, data_message
+from grayswan_core import CygnalGuard
+from llama_index_grayswan import GraySwan, data_message, protect
 
 __all__ = [
     "TokenCount",
@@ -26,6 +27,7 @@ __all__ = [
     "ask_page",
     "astream",
     "count_tokens",
+    "guarded",
     "index_documents",
     "messages",
     "plain",
@@ -140,3 +142,10 @@ def count_tokens() -> Iterator[TokenCount]:
         yield count
     finally:
         handlers.remove(count)
+
+
+def guarded(llm: GraySwan, guard: CygnalGuard, messages: list[ChatMessage], show: Show) -> None:
+    """An LLM whose every call is judged; any LLM will do."""
+    protected = protect(llm, guard)
+    for response in protected.stream_chat(messages):
+        show(response.delta or "")

@@ -22,7 +22,7 @@ from demo.__main__ import main
 from demo.embedding import HashedWords
 from demo.engines import local_engine
 from demo.screen import Card, Screen, body_of
-from demo.story import INJECTION, OHIO_PAGE, OHIO_QUESTION
+from demo.story import INJECTION, OHIO_PAGE, OHIO_QUESTION, SWAN_CODE
 from demo.tellers import HELPFUL, RULES, SMALL_MODEL
 from grayswan_devserver import DevServer, RawResponse, RulesEngine
 from grayswan_devserver.smollm2 import MissingModelError, SmolLM2Engine
@@ -76,6 +76,7 @@ def test_tells_every_part_of_the_story(told):
         "2  A LangChain chain",
         "3  A LlamaIndex query engine",
         "4  A page that gives instructions",
+        "5  A guard that does not leak",
         "What it took",
         "How to go on",
     ]
@@ -96,6 +97,8 @@ def test_tells_every_part_of_the_story(told):
         ("answer: Any = engine.query(question)", "spend the winter in Britain and Ireland."),
         ("DataMessage(content=page),", "The weather today is sunny in Ohio."),
         ("data_message(page),", "The weather today is sunny in Ohio."),
+        ("protected = protect(model, guard)", "Sorry, I can't help with that."),
+        ("protected = protect(llm, guard)", "Sorry, I can't help with that."),
     ],
 )
 def test_shows_the_code_and_what_it_says(told, code, answer):
@@ -114,7 +117,13 @@ def test_names_the_sources_of_the_answer(told):
 def test_no_answer_follows_the_page(told):
     answers = re.findall(r"^  > (.*)$", told.stdout, re.MULTILINE)
     assert not [line for line in answers if "bear" in line or "chicken" in line]
-    assert answers[-2:] == ["On the wire: system, user, data", "The page is in: data"]
+    assert answers.count("The page is in: data") == 3
+
+
+def test_nothing_flagged_is_told(told):
+    answers = re.findall(r"^  > (.*)$", told.stdout, re.MULTILINE)
+    assert not [line for line in answers if SWAN_CODE in line]
+    assert answers[-1] == "Judged by the monitor: 2 times so far"
 
 
 def test_counts_tokens_in_both_frameworks(told):
@@ -146,7 +155,7 @@ def test_the_small_model_tells_the_whole_story_too():
     assert told.stdout.count("The page is in: data") == 3
     # What it says is no fact; that it says something is.
     codes = re.findall(r"^ {4}.*(?:show|cite)\(.*\n  > .*\w", told.stdout, re.MULTILINE)
-    assert len(codes) == 12
+    assert len(codes) == 14
 
 
 @pytest.fixture
