@@ -73,10 +73,17 @@ def end_of_run(text: str, run: Sequence[Anchor], next_mark: int) -> int:
 
 def is_regular(text: str, run: Sequence[Anchor]) -> bool:
     """Whether ticks stand as they were put, so that they are no characters of the text's own."""
-    return len(run) > 1 and all(
-        text[tick.start - 1 : tick.start].strip() and _is_next(text, previous, tick)
-        for previous, tick in pairwise(run)
+    return (
+        len(run) > 1
+        and all(tick.end - tick.start <= _LONGEST_TICK or tick.end == len(text) for tick in run)
+        and all(
+            text[tick.start - 1 : tick.start].strip() and _is_next(text, previous, tick)
+            for previous, tick in pairwise(run)
+        )
     )
+
+
+_LONGEST_TICK = len("☴:")
 
 
 def _is_next(text: str, previous: Anchor, tick: Anchor) -> bool:
