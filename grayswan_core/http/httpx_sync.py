@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import weakref
 from collections.abc import Iterator
@@ -43,6 +44,7 @@ class HttpxTransport:
         # Reentrant: the garbage collector may end a dropped stream at any point of this thread.
         self._lock = threading.RLock()
         self._own: _OwnClient | None = None
+        _transports.add(self)
 
     def open(self, request: Request, deadline: Deadline) -> _Response:
         """Send a request, and wait for the head of its response."""
@@ -64,10 +66,6 @@ class HttpxTransport:
             own.retire()
 
     def _take(self, url: str) -> _OwnClient:
-        if self._own is not None and not self._own.is_of_this_process:
-            _parents.append(self._own)
-            # The thread that held it when the process forked is not in this one.
-            self._lock, self._own = threading.RLock(), None
         with self._lock:
             if self._own is None:
                 self._own = _OwnClient(client_options(url, self._limits, self._proxy))
@@ -87,11 +85,28 @@ class HttpxTransport:
             raise
         except BaseException as error:  # noqa: BLE001 - the frames of httpx hold the key
             raise error.with_traceback(None) from None
+        if own is not None:
+            own.note(response)
         return _Response(client, own, response, deadline)
 
+    def start_afresh(self) -> None:
+        """Close this process's copies of its parent's connections; wait for no lock of theirs."""
+        self._lock = threading.RLock()
+        own, self._own = self._own, None
+        if own is not None:
+            own.drop()
 
-_parents: list[_OwnClient] = []
-"""Clients of the parent process. To close one could wait for a lock that nobody holds here."""
+
+_transports: weakref.WeakSet[HttpxTransport] = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for transport in list(_transports):
+        transport.start_afresh()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
 class _OwnClient(HttpxClient):
@@ -102,6 +117,18 @@ class _OwnClient(HttpxClient):
         self._lock = threading.RLock()
         self._calls = 0
         self._retired = False
+        self._sockets: weakref.WeakSet[Any] = weakref.WeakSet()
+
+    def note(self, response: Any) -> None:
+        """Know the socket that a response came over."""
+        stream = response.extensions.get("network_stream")
+        if stream is not None:
+            self._sockets.add(stream.get_extra_info("socket"))
+
+    def drop(self) -> None:
+        """Close the sockets alone: to close the client could wait for a lock that nobody holds."""
+        for each in list(self._sockets):
+            each.close()
 
     def take(self) -> None:
         with self._lock:

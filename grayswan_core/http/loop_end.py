@@ -14,16 +14,18 @@ async def at_loop_end(close: Callable[[], Awaitable[None]]) -> AsyncGenerator[No
     A loop has no hook for its end but this: `asyncio.run`, and every runner like it, closes the
     async generators that are still open. A generator that is dropped is closed by its loop as well.
     """
+    loop = asyncio.get_running_loop()
     try:
         yield
     finally:
-        if _is_on_a_loop():  # or the loop has ended without closing its generators
+        # Else the loop has ended without closing its generators, and this one was dropped, maybe
+        # while another loop runs.
+        if _running_loop() is loop:
             await close()
 
 
-def _is_on_a_loop() -> bool:
+def _running_loop() -> asyncio.AbstractEventLoop | None:
     try:
-        asyncio.get_running_loop()
+        return asyncio.get_running_loop()
     except RuntimeError:
-        return False
-    return True
+        return None

@@ -18,14 +18,15 @@ from grayswan_core import ChatRequest, ClientConfig, CygnetClient, Message
 
 PREAMBLE = """
 import asyncio, gc, os, sys, threading
-url = sys.argv[1]
+url, transport = sys.argv[1:]
 def ours(kind):
-    return kind(api_key="gs-test-key", base_url=url, max_retries=0)
+    return kind(api_key="gs-test-key", base_url=url, max_retries=0, transport=transport)
 """
 
 CORE = """
 from grayswan_core import *
-client = CygnetClient(ClientConfig.resolve(api_key="gs-test-key", base_url=url, max_retries=0))
+config = ClientConfig.resolve(api_key="gs-test-key", base_url=url, max_retries=0)
+client = CygnetClient(config, transport=transport)
 request = ChatRequest(model="cygnet", messages=[Message(role="user", content="Hello")])
 def ask(): assert "Hi there." == client.complete(request).choices[0].message.content
 async def aask(): assert "Hi there." == (await client.acomplete(request)).choices[0].message.content
@@ -48,8 +49,13 @@ async def aask(): assert "Hi there." == (await model.acomplete("Hello")).text
 KINDS = {"core": CORE, "langchain": LANGCHAIN, "llama": LLAMA}
 
 
+@pytest.fixture(params=["direct", "httpx"])
+def transport(request):
+    return request.param
+
+
 @pytest.fixture
-def run(server):
+def run(server, transport):
     """Runs a program; what it says on stderr, or a return code, is a failure."""
 
     def start(kind, program, *options):
@@ -64,6 +70,7 @@ def run(server):
                 "-c",
                 PREAMBLE + kind + after + program,
                 server.url,
+                transport,
             ],
             capture_output=True,
             text=True,
@@ -173,7 +180,7 @@ ask()
 """,
     "many clients, dropped": """
 for _ in range(20):
-    client = CygnetClient(client._config)
+    client = CygnetClient(client._config, transport=transport)
     ask()
     asyncio.run(aask())
 """,
@@ -230,6 +237,78 @@ for _ in client.stream(request):
 def test_the_interpreter_may_end_at_any_time(server, run, program):
     server.play_always(*stream(SO), Stall())
     run(CORE, STREAM_TO_THE_END + program)
+
+
+LEFT_EARLY = """
+async def leave(chunks, how):
+    async for _ in chunks:
+        if how == "break": break
+        if how == "return": return
+        raise LookupError
+
+async def keep(chunks):
+    await anext(chunks)
+    kept.append(chunks)
+
+kept = []
+for how in ("break", "return", "raise"):
+    for start in ways:
+        try: asyncio.run(started(start, lambda chunks: leave(chunks, how)))
+        except LookupError: pass
+for start in ways:
+    asyncio.run(started(start, keep))
+"""
+
+STREAMS = {
+    "core": """
+async def started(start, use): await use(start())
+ways = [lambda: client.astream(request)]
+""",
+    "langchain": """
+from langchain_core.output_parsers import StrOutputParser
+async def started(start, use): await use(start())
+chain = model | StrOutputParser()
+ways = [lambda: model.astream("Hello"), lambda: chain.astream("Hello"),
+        lambda: chain.astream_events("Hello", version="v2")]
+""",
+    "llama": """
+from llama_index.core.llms import ChatMessage
+async def started(start, use): await use(await start())
+ways = [lambda: model.astream_chat([ChatMessage("Hello")]), lambda: model.astream_complete("Hello")]
+""",
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_stream_that_is_left_early_is_closed_and_nothing_is_said(server, run, kind):
+    server.play_always(*stream(SO, FAR), Stall())
+    run(KINDS[kind], STREAMS[kind] + LEFT_EARLY)
+    for number in range(len(server.connections)):
+        server.wait_for_close(number)
+
+
+NESTED = """
+import nest_asyncio
+nest_asyncio.apply()
+warnings.simplefilter("ignore", ResourceWarning)  # as it is without -X dev
+from llama_index.core.async_utils import asyncio_run
+
+async def cell():
+    for _ in range(3):
+        asyncio_run(aask())
+        ask()
+        await aask()
+
+for _ in range(3):
+    asyncio.run(cell())
+    asyncio_run(aask())
+"""
+
+
+def test_sync_calls_that_llama_index_runs_in_loops_of_their_own_say_nothing(server, run):
+    pytest.importorskip("nest_asyncio")
+    server.play_always(whole(answer()))
+    run(LLAMA, NESTED)
 
 
 # --- forks
