@@ -162,10 +162,15 @@ class _Response(Head):
 
     def read(self) -> bytes:
         """The next piece of the body as it arrives; nothing at its end."""
-        with translating(self._client):
-            if self._pieces is None:
-                self._pieces = self._begin()
-            return next((piece for piece in self._pieces if piece), b"")
+        try:
+            with translating(self._client):
+                if self._pieces is None:
+                    self._pieces = self._begin()
+                return next((piece for piece in self._pieces if piece), b"")
+        except Exception:
+            raise
+        except BaseException as error:  # noqa: BLE001 - the frames of httpx hold the key
+            raise error.with_traceback(None) from None
 
     def _begin(self) -> Iterator[bytes]:
         response = self._response

@@ -8,12 +8,13 @@ import io
 import json
 import logging
 import pickle
+import signal
 import traceback
 import warnings
 
 import pytest
 from canaries import HEADER, KEY, SECRETS, assert_clean
-from fault_table import ANY_WAY, PLAIN, STREAM, STREAMED, answer
+from fault_table import ANY_WAY, PLAIN, SO, STREAM, STREAMED, answer
 from langchain_core.load import dumpd, dumps
 from langchain_core.tracers.run_collector import RunCollectorCallbackHandler
 from llama_index.core.callbacks import CallbackManager
@@ -23,9 +24,16 @@ from llama_index.core.instrumentation.event_handlers import BaseEventHandler
 from llama_index.core.instrumentation.span_handlers import SimpleSpanHandler
 from pydantic import PrivateAttr
 from ways import OURS, outcome_of
-from wire_server import head, whole
+from wire_server import Stall, head, stream, whole
 
-from grayswan_core import APIError, ClientConfig, ConfigurationError, CygnetClient
+from grayswan_core import (
+    APIError,
+    ChatRequest,
+    ClientConfig,
+    ConfigurationError,
+    CygnetClient,
+    Message,
+)
 from langchain_grayswan import ChatGraySwan
 from llama_index_grayswan import GraySwan
 
@@ -242,3 +250,79 @@ def test_no_event_of_llama_index_holds_a_secret(server, steps):
     assert payloads.seen
     assert_clean([event.model_dump() for event in events._seen], payloads.seen)
     assert_clean([vars(span) for span in kept])
+
+
+# --- frames that outlive a call
+
+
+def held(error):
+    """What the frames of a traceback hold, and what these values hold, some levels deep."""
+    frames = []
+    while error is not None:
+        traceback = error.__traceback__
+        while traceback is not None:
+            if "/tests/" not in traceback.tb_frame.f_code.co_filename:
+                frames.append(dict(traceback.tb_frame.f_locals))
+            traceback = traceback.tb_next
+        error = error.__cause__ or error.__context__
+    return frames
+
+
+def assert_frames_clean(error):
+    frames = held(error)
+    assert frames
+    assert_clean(frames)
+    for frame in frames:
+        for value in frame.values():
+            headers = getattr(value, "headers", None)
+            assert_clean(value, getattr(headers, "raw", headers))
+
+
+@pytest.mark.parametrize("steps", [(Stall(),), (*stream(SO), Stall())], ids=["head", "body"])
+async def test_no_frame_of_a_cancelled_call_holds_a_secret(server, steps, transport):
+    server.play_always(*steps)
+    client, request = secret_client(server, transport)
+
+    async def listen():
+        async for _ in client.astream(request):
+            pass
+
+    task = asyncio.create_task(listen())
+    await asyncio.to_thread(server.wait_for_requests, 1)
+    await asyncio.sleep(0.05)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError) as caught:
+        await task
+    assert_frames_clean(caught.value)
+    await client.aclose()
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="the system has no such signal")
+@pytest.mark.parametrize("steps", [(Stall(),), (*stream(SO), Stall())], ids=["head", "body"])
+def test_no_frame_of_an_interrupted_call_holds_a_secret(server, steps, transport):
+    server.play_always(*steps)
+    client, request = secret_client(server, transport)
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 0.5)
+    try:
+        with pytest.raises(KeyboardInterrupt) as caught:
+            for _ in client.stream(request):
+                pass
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert_frames_clean(caught.value)
+    server.wait_for_close()
+    client.close()
+
+
+def secret_client(server, transport):
+    config = ClientConfig.resolve(
+        api_key=KEY, base_url=server.url, headers={"x-gateway": HEADER}, max_retries=0
+    )
+    request = ChatRequest(model="m", messages=[Message(role="user", content="Hello")])
+    return CygnetClient(config, transport=transport), request

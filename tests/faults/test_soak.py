@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from soak import Chaos, expected, run
 
 
-def test_no_answer_is_lost_mixed_up_or_doubled():
-    figures = run(calls=300, seed=6)
+@pytest.mark.parametrize("transport", ["direct", "httpx"])
+def test_no_answer_is_lost_mixed_up_or_doubled(transport):
+    figures = run(calls=300, seed=6, transport=transport)
     assert 300 == figures.calls == figures.whole + figures.told
     assert 0 == figures.bad
     assert figures.whole
