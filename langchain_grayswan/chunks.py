@@ -17,6 +17,7 @@ from langchain_core.messages.tool import ToolCallChunk, invalid_tool_call, tool_
 from pydantic import model_validator
 from typing_extensions import Self
 
+from grayswan_core.decoding.partial_json import arguments_so_far
 from grayswan_core.decoding.tool_calls import parse_arguments
 from grayswan_core.wire import REFUSALS
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 else:
     _MessageType = type(AIMessage)
 
-__all__ = ["ResponseChunk", "block_index", "call_block", "read_call"]
+__all__ = ["ResponseChunk", "block_index", "call_block", "calls_so_far", "read_call"]
 
 
 def read_call(
@@ -48,6 +49,25 @@ def read_call(
         except ValueError as problem:
             error = str(problem)
     return invalid_tool_call(name=name, args=arguments or "", id=call_id, error=error)
+
+
+def calls_so_far(
+    chunks: Sequence[ToolCallChunk],
+) -> tuple[list[ToolCall], list[InvalidToolCall]]:
+    """The calls that are still arriving, and the pieces of calls whose beginning is elsewhere.
+
+    As LangChain tells them apart, but with a parser that takes 16,000 characters in microseconds.
+    """
+    calls: list[ToolCall] = []
+    pieces: list[InvalidToolCall] = []
+    for chunk in chunks:
+        name, text, call_id = chunk["name"], chunk["args"] or "", chunk["id"]
+        if not text or text.lstrip().startswith("{"):
+            arguments = arguments_so_far(text) if text else {}
+            calls.append(tool_call(name=name or "", args=arguments, id=call_id))
+        else:
+            pieces.append(invalid_tool_call(name=name, args=text, id=call_id, error=None))
+    return calls, pieces
 
 
 def call_block(call: ToolCall | InvalidToolCall) -> dict[str, Any]:
@@ -83,9 +103,12 @@ class ResponseChunk(_Message, AIMessageChunk, metaclass=_ChunkType):
     @model_validator(mode="after")
     def init_tool_calls(self) -> Self:
         """Read the calls, strictly once the response is whole."""
-        AIMessageChunk.init_tool_calls(self)  # type: ignore[operator]
-        if self.chunk_position == "last" and self.tool_call_chunks:
+        if not self.tool_call_chunks:
+            AIMessageChunk.init_tool_calls(self)  # type: ignore[operator]
+        elif self.chunk_position == "last":
             self._set_calls(self.read_calls())
+        else:
+            self.tool_calls, self.invalid_tool_calls = calls_so_far(self.tool_call_chunks)
         return self
 
     def read_calls(self) -> list[ToolCall | InvalidToolCall]:

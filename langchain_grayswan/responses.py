@@ -12,7 +12,7 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from grayswan_core import Usage
 from grayswan_core.prototype import Prototype
 from grayswan_core.wire import ChatResponse, Choice, Chunk, ChunkChoice, ToolCallDelta
-from langchain_grayswan.chunks import ResponseChunk, read_call
+from langchain_grayswan.chunks import ResponseChunk, calls_so_far, read_call
 from langchain_grayswan.refusals import PROVIDER, content_of, register_refusals
 
 __all__ = ["ChunkReader", "combined_outputs", "message_from_choice", "result_from_response"]
@@ -22,6 +22,16 @@ register_refusals()
 # What almost every chunk of a stream is: text and nothing else.
 _TEXT_MESSAGE = Prototype(ResponseChunk(content="", response_metadata={}))
 _TEXT = Prototype(ChatGenerationChunk(message=ResponseChunk(content="")))
+# The validator sets what is read of the calls, so both count as given.
+_CALL_MESSAGE = Prototype(
+    ResponseChunk(
+        content="",
+        tool_call_chunks=[],
+        tool_calls=[],
+        invalid_tool_calls=[],
+        response_metadata={},
+    )
+)
 
 
 def result_from_response(response: ChatResponse) -> ChatResult:
@@ -173,14 +183,17 @@ class ChunkReader:
     def _with_calls(self, content: str, calls: list[ToolCallChunk]) -> ChatGenerationChunk:
         if content:
             self._texts.append(content)
-        message = ResponseChunk(
+        made, pieces = calls_so_far(calls)
+        message = _CALL_MESSAGE.like(
             content=content,
             tool_call_chunks=calls,
+            tool_calls=made,
+            invalid_tool_calls=pieces,
             response_metadata={"model_provider": PROVIDER},
         )
         if self._calls is not None:
             self._calls.append(message)
-        return ChatGenerationChunk(message=message)
+        return _TEXT.like(message=message, text=content)
 
     def _note_about(self, chunk: Chunk) -> None:
         """Note what any chunk may tell of the response as a whole."""

@@ -6,11 +6,12 @@ These raise an error that says what happened.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
 
 from langchain_core.exceptions import OutputParserException
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.messages.tool import ToolCallChunk
 from langchain_core.output_parsers.openai_tools import (
     JsonOutputKeyToolsParser,
     JsonOutputToolsParser,
@@ -19,6 +20,7 @@ from langchain_core.output_parsers.openai_tools import (
 from langchain_core.outputs import ChatGeneration, Generation
 from langchain_core.utils.pydantic import is_basemodel_subclass
 
+from grayswan_core.decoding.partial_json import PartialArguments
 from langchain_grayswan.chunks import ResponseChunk
 from langchain_grayswan.errors import ModelRefusalError
 from langchain_grayswan.refusals import refusal_in
@@ -57,39 +59,89 @@ class _OutputParser(JsonOutputToolsParser):
         return super().parse_result(result, partial=partial)
 
     def _transform(self, input: Iterator[str | BaseMessage]) -> Iterator[Any]:  # noqa: A002
-        seen: list[Any] = []
-
-        def watched() -> Iterator[str | BaseMessage]:
-            for item in input:
-                seen.append(_as_chunk(item))
-                yield seen[-1]
-
-        yield from super()._transform(watched())
-        self._check_whole(seen)
+        reader = _StreamReader(self)
+        for item in input:
+            yield from reader.read(item)
+        yield from reader.end()
 
     async def _atransform(
         self,
         input: AsyncIterator[str | BaseMessage],  # noqa: A002
     ) -> AsyncIterator[Any]:
-        seen: list[Any] = []
+        reader = _StreamReader(self)
+        async for item in input:
+            for output in reader.read(item):
+                yield output
+        for output in reader.end():
+            yield output
 
-        async def watched() -> AsyncIterator[str | BaseMessage]:
-            async for item in input:
-                seen.append(_as_chunk(item))
-                yield seen[-1]
-
-        async for parsed in super()._atransform(watched()):
-            yield parsed
-        self._check_whole(seen)
-
-    def _check_whole(self, seen: list[Any]) -> None:
-        """Parse the whole stream; errors as in `parse_result`."""
-        if seen and isinstance(seen[0], BaseMessage):
-            message: Any = seen[0] + seen[1:] if seen[1:] else seen[0]
-            self.parse_result([ChatGeneration(message=message)])
+    def output_of(self, arguments: dict[str, Any]) -> Any:
+        """The output of a call that is still arriving; None where it is not one yet."""
+        return arguments
 
 
-class _PydanticParser(_OutputParser, PydanticToolsParser): ...
+class _StreamReader:
+    """Reads the output out of a stream as it arrives. LangChain's parsers read all of it each time.
+
+    Args:
+        parser: Makes the output.
+    """
+
+    def __init__(self, parser: _OutputParser) -> None:
+        self._parser = parser
+        self._items: list[Any] = []
+        self._names: dict[Any, str] = {}
+        self._pieces: dict[Any, list[str]] = {}
+        self._call: Any = None
+        self._arguments = PartialArguments()
+        self._output: Any = None
+
+    def read(self, item: str | BaseMessage) -> Iterator[Any]:
+        """The output so far, where this item adds to it.
+
+        Raises:
+            OutputParserException: the item is no message.
+        """
+        if not isinstance(item, BaseMessage):
+            self._parser.parse_result([Generation(text=item)])
+        self._items.append(_as_chunk(item))
+        if isinstance(item, AIMessageChunk) and item.tool_call_chunks:
+            piece = self._piece_in(item.tool_call_chunks)
+            arguments = None if piece is None else self._arguments.add(piece)
+            if arguments is not None:
+                yield from self._changed(self._parser.output_of(arguments))
+
+    def end(self) -> Iterator[Any]:
+        """The whole output, unless it was the last one handed out; errors as in `parse_result`."""
+        if self._items:
+            first, *rest = self._items
+            message = first + rest if rest else first
+            yield from self._changed(self._parser.parse_result([ChatGeneration(message=message)]))
+
+    def _piece_in(self, chunks: Sequence[ToolCallChunk]) -> str | None:
+        """What the chunks add to the call; None where it has not begun."""
+        for chunk in chunks:
+            key = len(self._names) if chunk["index"] is None else f"index {chunk['index']}"
+            self._names[key] = self._names.get(key, "") + (chunk["name"] or "")
+            self._pieces.setdefault(key, []).append(chunk["args"] or "")
+        if self._call is None:
+            named = (key for key, name in self._names.items() if name == self._parser.key_name)
+            self._call = next(named, None)
+        pieces = self._pieces.pop(self._call, None)
+        return None if pieces is None else "".join(pieces)
+
+    def _changed(self, output: Any) -> Iterator[Any]:
+        if output is not None and output != self._output:
+            self._output = output
+            yield output
+
+
+class _PydanticParser(_OutputParser, PydanticToolsParser):
+    def output_of(self, arguments: dict[str, Any]) -> Any:
+        try:
+            return self.output_type(**arguments)
+        except Exception:  # noqa: BLE001 - its validators may stumble over what is not there yet
+            return None
 
 
 class _DictParser(_OutputParser, JsonOutputKeyToolsParser): ...

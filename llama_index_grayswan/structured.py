@@ -29,7 +29,7 @@ from llama_index.core.types import Model
 from pydantic import BaseModel, RootModel, ValidationError
 
 from grayswan_core import ToolCallArgumentsError
-from grayswan_core.decoding.tool_calls import arguments_so_far
+from grayswan_core.decoding.partial_json import PartialArguments
 from llama_index_grayswan.schemas import is_wrapped, unwrapped
 from llama_index_grayswan.tools import tool_selections
 
@@ -90,6 +90,8 @@ class ObjectReader(Generic[Model]):
         self._tool = get_function_tool(output_cls)
         self._is_wrapped = is_wrapped(output_cls)
         self._partial = _partial_maker(output_cls)
+        self._reading = PartialArguments()
+        self._length = 0
         self._arguments: dict[str, Any] = {}
         self._is_valid = False
         self._last: ChatResponse | None = None
@@ -134,10 +136,17 @@ class ObjectReader(Generic[Model]):
             ) from error
 
     def _arguments_in(self, response: ChatResponse) -> dict[str, Any] | None:
-        """What can be read of the first call's arguments; whether all can, `close` checks."""
+        """What can be read of the first call's arguments; whether all can, `close` checks.
+
+        None where they have not grown, or not by enough to be worth a look.
+        """
         for block in response.message.blocks:
             if isinstance(block, ToolCallBlock):
-                return arguments_so_far(str(block.tool_kwargs))
+                text = str(block.tool_kwargs)
+                if len(text) <= self._length:
+                    return None
+                piece, self._length = text[self._length :], len(text)
+                return self._reading.add(piece)
         return None
 
     def _so_far(self) -> Model | FlexibleModel:

@@ -11,7 +11,8 @@ from llama_index.core.base.llms.types import ChatResponse, ToolCallBlock
 from llama_index.core.llms.llm import ToolSelection
 
 from grayswan_core import InvalidRequestError, ToolCallArgumentsError, ToolCallMissingError
-from grayswan_core.decoding.tool_calls import arguments_so_far, parse_arguments
+from grayswan_core.decoding.partial_json import arguments_so_far
+from grayswan_core.decoding.tool_calls import parse_arguments
 from grayswan_core.request.tool_choice import REQUIRED, unwrap_tool_choice
 from llama_index_grayswan.schemas import description_of, parameters_of
 

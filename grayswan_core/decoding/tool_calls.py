@@ -23,7 +23,6 @@ __all__ = [
     "CallIndexer",
     "CallSoFar",
     "ToolCallAssembler",
-    "arguments_so_far",
     "complete_ids",
     "escape_surrogates",
     "json_arguments",
@@ -197,15 +196,6 @@ def parse_arguments(text: str) -> dict[str, Any]:
     if not isinstance(arguments, dict):
         raise ValueError("The arguments are not a JSON object.")  # noqa: TRY004 - bad JSON text
     return arguments
-
-
-def arguments_so_far(text: str) -> dict[str, Any]:
-    """The arguments of a call that is still arriving: what can be read of them."""
-    try:
-        arguments = from_json(text, allow_partial="trailing-strings")
-    except ValueError:
-        return {}
-    return arguments if isinstance(arguments, dict) else {}
 
 
 def past_call(

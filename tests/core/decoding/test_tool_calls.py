@@ -11,7 +11,6 @@ from grayswan_core.decoding.tool_calls import (
     CallIndexer,
     CallSoFar,
     ToolCallAssembler,
-    arguments_so_far,
     complete_ids,
     escape_surrogates,
     parse_arguments,
@@ -137,24 +136,6 @@ def test_whole_arguments_are_read(text, expected):
 def test_arguments_that_are_no_json_object_are_a_value_error(text):
     with pytest.raises(ValueError):  # noqa: PT011 - the words are the JSON parser's
         parse_arguments(text)
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("", {}),
-        ("{", {}),
-        ('{"city"', {}),
-        ('{"city": "Col', {"city": "Col"}),
-        ('{"city": "Columbus", "days": 3', {"city": "Columbus", "days": 3}),
-        ('{"city": "Columbus", "days": ', {"city": "Columbus"}),
-        ('{"city": "Columbus", "days": 3}', {"city": "Columbus", "days": 3}),
-        ("[1", {}),
-        ("nonsense", {}),
-    ],
-)
-def test_of_arguments_still_arriving_what_is_there_is_read(text, expected):
-    assert expected == arguments_so_far(text)
 
 
 @pytest.mark.parametrize(
