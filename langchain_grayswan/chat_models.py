@@ -36,6 +36,7 @@ from grayswan_core.decoding.stop import normalize_stop
 from grayswan_core.request.build import SAMPLING_FIELDS
 from grayswan_core.request.tool_choice import resolve_tool_choice
 from langchain_grayswan.errors import langchain_errors
+from langchain_grayswan.events import IS_SPOKEN, EventReader
 from langchain_grayswan.messages import turns_from_messages
 from langchain_grayswan.profile import profile
 from langchain_grayswan.raw_output import RawOutput
@@ -344,6 +345,64 @@ class ChatGraySwan(ModelSettings, BaseChatModel):
             await run_manager.on_llm_new_token(last.text, chunk=last)
         yield last
 
+    # What `stream_events(version="v3")` and LangGraph's `version="v3"` use, where they find it.
+
+    def _stream_chat_model_events(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        *,
+        run_manager: CallbackManagerForLLMRun,
+        **kwargs: Any,
+    ) -> Iterator[Any]:
+        reader = EventReader(run_manager)
+        with langchain_errors():
+            what = self._asked(messages, stop, kwargs, stream=True)
+            with closing(stream(self.client, what)) as chunks:
+                for chunk in chunks:
+                    content, calls = reader.take(chunk)
+                    if run_manager.handlers and (said := reader.generation(content, calls)):
+                        run_manager.on_llm_new_token(content, chunk=said)
+                    if content or calls:
+                        yield from reader.events(content, calls)
+        if run_manager.handlers:
+            last = reader.end()
+            run_manager.on_llm_new_token(last.text, chunk=last)
+        yield from reader.end_events()
+
+    async def _astream_chat_model_events(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        *,
+        run_manager: AsyncCallbackManagerForLLMRun,
+        **kwargs: Any,
+    ) -> AsyncIterator[Any]:
+        reader = EventReader(run_manager)
+        with langchain_errors():
+            what = await self._aasked(messages, stop, kwargs, stream=True)
+            async with aclosing(astream(self.client, what)) as chunks:
+                async for chunk in chunks:
+                    content, calls = reader.take(chunk)
+                    if run_manager.handlers and (said := reader.generation(content, calls)):
+                        await run_manager.on_llm_new_token(content, chunk=said)
+                    if content or calls:
+                        for event in reader.events(content, calls):
+                            yield event
+        if run_manager.handlers:
+            last = reader.end()
+            await run_manager.on_llm_new_token(last.text, chunk=last)
+        for event in reader.end_events():
+            yield event
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        """Keep events to chunks where a subclass has its own: they come from its `_stream`."""
+        super().__pydantic_init_subclass__(**kwargs)
+        for chunks in ("_stream", "_astream"):
+            if chunks in cls.__dict__ and f"{chunks}_chat_model_events" not in cls.__dict__:
+                setattr(cls, f"{chunks}_chat_model_events", None)
+
     def _asked(
         self,
         messages: list[BaseMessage],
@@ -365,6 +424,11 @@ class ChatGraySwan(ModelSettings, BaseChatModel):
     ) -> CompletionCall:
         given = _call_arguments(arguments, stop)
         return await self._aask(turns_from_messages(messages), given, stream=stream)
+
+
+if not IS_SPOKEN:
+    for _hook in ("_stream_chat_model_events", "_astream_chat_model_events"):
+        setattr(ChatGraySwan, _hook, None)
 
 
 def _call_arguments(arguments: dict[str, Any], stop: list[str] | None) -> dict[str, Any]:

@@ -75,9 +75,9 @@ def call_block(call: ToolCall | InvalidToolCall) -> dict[str, Any]:
     return {name: value for name, value in call.items() if value is not None}
 
 
-def block_index(chunk: ToolCallChunk) -> str:
+def block_index(index: int | str | None) -> str:
     """The index of a call's block of content. A number would be taken for the text's."""
-    return f"lc_tool_call_{chunk['index']}"
+    return f"lc_tool_call_{index}"
 
 
 class _ChunkType(_MessageType):
@@ -139,7 +139,9 @@ class ResponseChunk(_Message, AIMessageChunk, metaclass=_ChunkType):
         """
         whole = cast("ResponseChunk", chunks[0] + [*chunks[1:], self])
         calls = zip(whole.tool_call_chunks, whole.read_calls(), strict=True)
-        repeated = [{**call_block(call), "index": block_index(chunk)} for chunk, call in calls]
+        repeated = [
+            {**call_block(call), "index": block_index(chunk["index"])} for chunk, call in calls
+        ]
         self.content = [*cast("list[Any]", self.content_blocks), *repeated]
 
     def __radd__(self, other: Any) -> Any:

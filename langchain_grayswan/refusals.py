@@ -93,7 +93,7 @@ def _calls_so_far(message: AIMessageChunk) -> list[Any]:
             "id": call["id"],
             "name": call["name"],
             "args": call["args"],
-            "index": block_index(call),
+            "index": block_index(call["index"]),
         }
         for call in message.tool_call_chunks
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 from langchain_core.messages import AIMessage
@@ -140,25 +141,36 @@ class ChunkReader:
 
     def read(self, chunk: Chunk) -> ChatGenerationChunk | None:
         """One chunk as LangChain keeps it; None when there is nothing to hand out yet."""
+        return self.generation(*self.take(chunk))
+
+    def take(self, chunk: Chunk) -> tuple[str, Sequence[ToolCallDelta]]:
+        """Take one chunk in; the text and the deltas of calls that it adds."""
         content = ""
-        calls: list[ToolCallChunk] | None = None
+        calls: Sequence[ToolCallDelta] = ()
         for choice in chunk.get("choices", ()):
             delta = choice.get("delta") or {}
             if text := delta.get("content"):
                 content += text
             if deltas := delta.get("tool_calls"):
-                calls = [*(calls or ()), *map(_call_chunk, deltas)]
+                calls = [*calls, *deltas]
             if choice.get("finish_reason") or delta.get("refusal"):
                 self._note_end(choice)
         if usage := chunk.get("usage"):
             self._usage = Usage.model_validate(usage)
+        if content:
+            self._texts.append(content)
         if not content or not self._about:
             self._note_about(chunk)
+        return content, calls
+
+    def generation(
+        self, content: str, calls: Sequence[ToolCallDelta]
+    ) -> ChatGenerationChunk | None:
+        """Text and deltas of calls as LangChain keeps them; None where there are none."""
         if calls:
-            return self._with_calls(content, calls)
+            return self._with_calls(content, [_call_chunk(call) for call in calls])
         if not content:
             return None
-        self._texts.append(content)
         message = _TEXT_MESSAGE.like(
             content=content, response_metadata={"model_provider": PROVIDER}
         )
@@ -181,8 +193,6 @@ class ChunkReader:
         return ChatGenerationChunk(message=message, generation_info=about)
 
     def _with_calls(self, content: str, calls: list[ToolCallChunk]) -> ChatGenerationChunk:
-        if content:
-            self._texts.append(content)
         made, pieces = calls_so_far(calls)
         message = _CALL_MESSAGE.like(
             content=content,
