@@ -40,6 +40,8 @@ DIFFERENT = {
     **dict.fromkeys(("achat", "astream_chat", "acomplete", "astream_complete"), _STOPPED),
     "_acall": "it makes an async call",
     "_aresponses": _STOPPED,
+    "RawOutput.astream": "there is no async `iter`",
+    "_MarksAsyncOutput.acall": "only an async tool of LlamaIndex's gets a workflow's state",
 }
 """Twins that cannot be equal, and why."""
 
