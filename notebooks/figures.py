@@ -9,9 +9,20 @@ from typing import Any
 from notebooks.pictures import Picture, Words, bars, dots, squares
 from notebooks.running import ROOT
 
-__all__ = ["NONE_YET", "case", "imports", "leakage", "machine", "probe", "side_by_side", "waits"]
+__all__ = [
+    "NONE_YET",
+    "case",
+    "guards",
+    "imports",
+    "leakage",
+    "machine",
+    "probe",
+    "side_by_side",
+    "waits",
+]
 
 LEAKAGE = ROOT / "benchmarks/leakage/results/results.json"
+GUARDS = ROOT / "benchmarks/guards/results/guards.json"
 PERFORMANCE = ROOT / "benchmarks/performance/results/results.json"
 NONE_YET = "There are no figures yet. Make them: make bench"
 
@@ -26,6 +37,19 @@ def leakage() -> Picture:
         flow = (each["framework"], each["flow"])
         shares[flow] = max(shares.get(flow, 0), each["leakage"])
     return squares([(name, list(shares.values())) for name, shares in flows.items()])
+
+
+def guards() -> Picture:
+    """Each guard's leaks, by the share of surfaces that each shows on."""
+    leaks = json.loads(GUARDS.read_text(encoding="utf-8")).values()
+    names = next(iter(leaks))
+    return squares(
+        [
+            (name, [sum(found[name].values()) / len(found[name]) for found in leaks])
+            for name in names
+        ],
+        "leaks",
+    )
 
 
 def machine() -> Words:

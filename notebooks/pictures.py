@@ -154,11 +154,12 @@ def where(wire: WireMessages | None, attack: str) -> str:
     return LIVE if wire is None else _verdict(holders(messages(wire), attack))
 
 
-def squares(rows: Sequence[tuple[str, Sequence[float]]]) -> Picture:
+def squares(rows: Sequence[tuple[str, Sequence[float]]], things: str = "flows") -> Picture:
     """A row of squares for each name: red where a share leaks, green where nothing does.
 
     Args:
         rows: For each name the shares, 0 to 1, in the same order of what they are shares of.
+        things: What they are shares of.
     """
     side, gap, label = 13.0, 2.0, 36.0
     count = max(len(shares) for _, shares in rows)
@@ -169,7 +170,7 @@ def squares(rows: Sequence[tuple[str, Sequence[float]]]) -> Picture:
     words = []
     for name, shares in rows:
         clean = sum(share == 0 for share in shares)
-        words.append(f"{name}: none of it in {clean} of {len(shares)} flows")
+        words.append(f"{name}: none of it in {clean} of {len(shares)} {things}")
         _write(axes, _PAD, top - 24, name, weight="bold")
         result = f"{clean} of {len(shares)} keep it out"
         _write(
