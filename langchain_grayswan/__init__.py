@@ -17,6 +17,7 @@ from langchain_grayswan.chat_models import ChatGraySwan
 from langchain_grayswan.messages import DataMessage
 
 if TYPE_CHECKING:
+    from langchain_grayswan.audit import audit_untrusted
     from langchain_grayswan.fallback import untrusted_fallback
     from langchain_grayswan.guard.documents import GuardDocuments
     from langchain_grayswan.guard.middleware import CygnalMiddleware
@@ -43,6 +44,7 @@ else:  # prompts and retrievers take longer to import than all the rest
             "GuardDocuments": "guard.documents",
             "MarkDocuments": "untrusted",
             "UntrustedRetriever": "untrusted",
+            "audit_untrusted": "audit",
             "mark_untrusted": "untrusted",
             "mark_documents": "untrusted",
             "protect": "guard.protecting",
@@ -66,6 +68,7 @@ __all__ = [
     "MarkDocuments",
     "UntrustedRetriever",
     "UntrustedTools",
+    "audit_untrusted",
     "mark_documents",
     "mark_untrusted",
     "protect",

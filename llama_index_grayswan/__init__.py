@@ -21,6 +21,7 @@ from llama_index_grayswan.messages import data_message
 if TYPE_CHECKING:
     from types import ModuleType
 
+    from llama_index_grayswan.audit import audit_untrusted
     from llama_index_grayswan.fallback import untrusted_fallback
     from llama_index_grayswan.guard.nodes import CygnalNodePostprocessor
     from llama_index_grayswan.guard.protecting import protect
@@ -40,6 +41,7 @@ else:  # engines and agents take far longer to import than all the rest
             "CygnalNodePostprocessor": "guard.nodes",
             "UntrustedNodePostprocessor": "untrusted",
             "guard_tools": "guard.tools",
+            "audit_untrusted": "audit",
             "mark_untrusted": "untrusted",
             "mark_nodes": "untrusted",
             "protect": "guard.protecting",
@@ -55,6 +57,7 @@ __all__ = [
     "CygnalNodePostprocessor",
     "GraySwan",
     "UntrustedNodePostprocessor",
+    "audit_untrusted",
     "data_message",
     "guard_tools",
     "mark_nodes",

@@ -1,0 +1,317 @@
+"""Shows whether an application on any chat model of LangChain's leaks untrusted text.
+
+LangChain's callbacks tell what retrievers and tools bring in, what models are sent and what they
+write. A configure hook adds ours to every callback manager of the process, threads included.
+Loaders have no callbacks, so their methods are watched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, cast
+from uuid import UUID
+
+from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.document_loaders import BaseLoader
+from langchain_core.documents import Document
+from langchain_core.messages import BaseMessage
+from langchain_core.outputs import LLMResult
+from langchain_core.tracers.context import register_configure_hook
+
+from grayswan_core.audit.overrides import watched
+from grayswan_core.audit.records import Kind, Model, Sent, Source
+from grayswan_core.audit.registry import Registry
+from grayswan_core.audit.watch import Audit
+from grayswan_core.untrusted.finder import MAX_WORDS
+from langchain_grayswan.audit_texts import (
+    document_texts,
+    documents_in,
+    message_texts,
+    own_texts,
+    result_texts,
+    sent_messages,
+    sent_tools,
+    tool_messages_in,
+    written_texts,
+)
+
+__all__ = ["attached", "audit_untrusted"]
+
+_MOST_RUNS = 20_000
+_MOST_NAMES = 6
+_OUR_TYPE = "grayswan-chat"
+_OUR_FALLBACKS = "Untrusted"
+
+
+def audit_untrusted(
+    *, own: Iterable[str] = (), canaries: bool = False, max_words: int = MAX_WORDS
+) -> Audit:
+    """See whether text from outside reaches a chat model in a role that may instruct it.
+
+    ```python
+    with audit_untrusted() as audit:
+        chain.invoke("What do swans eat?")
+    print(audit.report())
+    ```
+
+    It works with every chat model of LangChain's, `async with` too, and sees the whole process
+    while it is open. The application's own calls are made as always.
+
+    Args:
+        own: Texts of the program's own, such as its prompts, that are never findings. What a model
+            was sent before a document was read need not be given.
+        canaries: Whether a harmless, recognisable attack is added to what each retriever finds.
+        max_words: How many words are kept to compare with, at about 110 bytes each.
+    """
+    return Audit([attached], own=own, canaries=canaries, max_words=max_words)
+
+
+class _Handler(BaseCallbackHandler):
+    """Hands on what the callbacks tell to every audit that is open."""
+
+    run_inline = True  # what is retrieved has to be noted before a model is sent it
+
+    def __init__(self) -> None:
+        self._runs: dict[UUID, tuple[str, UUID | None]] = {}
+
+    def on_chain_start(
+        self,
+        serialized: Any,
+        inputs: Any,
+        *,
+        run_id: UUID,
+        parent_run_id: UUID | None = None,
+        **kwargs: Any,
+    ) -> None:
+        name = self._begin(serialized, run_id, parent_run_id, kwargs)
+        for audit in _registry.audits:
+            with audit.guarded(f"the input of {name}"):
+                _note_documents(audit, "document", name, documents_in(inputs))
+                if parent_run_id is None:
+                    _note_tool_messages(audit, tool_messages_in(inputs))
+                    for text in own_texts(inputs):
+                        audit.note_own(text)
+
+    def on_chain_end(self, outputs: Any, *, run_id: UUID, **kwargs: Any) -> None:
+        name = self._end(run_id)
+        for audit in _registry.audits:
+            with audit.guarded(f"the output of {name}"):
+                _note_documents(audit, "document", name, documents_in(outputs))
+
+    def on_retriever_start(
+        self,
+        serialized: Any,
+        query: Any,
+        *,
+        run_id: UUID,
+        parent_run_id: UUID | None = None,
+        **kwargs: Any,
+    ) -> None:
+        name = self._begin(serialized, run_id, parent_run_id, kwargs)
+        for audit in _registry.audits:
+            with audit.guarded(f"the query of {name}"):
+                audit.note_own(str(query))
+
+    def on_retriever_end(self, documents: Any, *, run_id: UUID, **kwargs: Any) -> None:
+        name = self._end(run_id)
+        for audit in _registry.audits:
+            with audit.guarded(f"the documents of {name}"):
+                _seed(audit, documents)
+                _note_documents(audit, "retrieved document", name, documents_in(documents))
+
+    def on_tool_start(
+        self,
+        serialized: Any,
+        input_str: Any,
+        *,
+        run_id: UUID,
+        parent_run_id: UUID | None = None,
+        **kwargs: Any,
+    ) -> None:
+        name = self._begin(serialized, run_id, parent_run_id, kwargs)
+        if parent_run_id is None:
+            for audit in _registry.audits:
+                with audit.guarded(f"the input of {name}"):
+                    for text in own_texts(kwargs.get("inputs") or input_str):
+                        audit.note_own(text)
+
+    def on_tool_end(self, output: Any, *, run_id: UUID, **kwargs: Any) -> None:
+        name = str(kwargs.get("name") or self._name(run_id))
+        self._end(run_id)
+        for audit in _registry.audits:
+            with audit.guarded(f"the result of {name}"):
+                _note_result(audit, "tool result", name, output)
+
+    def on_tool_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
+        name = self._end(run_id)
+        for audit in _registry.audits:
+            with audit.guarded(f"the error of {name}"):
+                audit.note_source("tool error", name, [str(error)])
+
+    def on_chat_model_start(
+        self,
+        serialized: Any,
+        messages: list[list[BaseMessage]],
+        *,
+        run_id: UUID,
+        parent_run_id: UUID | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self._begin(serialized, run_id, parent_run_id, kwargs)
+        settings = kwargs.get("invocation_params") or {}
+        model = _model(serialized, settings, kwargs)
+        for audit in _registry.audits:
+            with audit.guarded(f"a call of {model.name}"):
+                for each in messages:
+                    _note_tool_messages(audit, tool_messages_in(each))
+                    sent = [*sent_messages(each), *sent_tools(settings)]
+                    audit.look_through(model, sent, self._through(parent_run_id), _advice)
+
+    def on_llm_start(
+        self,
+        serialized: Any,
+        prompts: list[str],
+        *,
+        run_id: UUID,
+        parent_run_id: UUID | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self._begin(serialized, run_id, parent_run_id, kwargs)
+        model = _model(serialized, kwargs.get("invocation_params") or {}, kwargs)
+        sent = [Sent("user", "the prompt", prompt) for prompt in prompts]
+        for audit in _registry.audits:
+            with audit.guarded(f"a call of {model.name}"):
+                audit.look_through(model, sent, self._through(parent_run_id), _advice)
+
+    def on_llm_end(self, response: LLMResult, *, run_id: UUID, **kwargs: Any) -> None:
+        name = self._end(run_id)
+        for audit in _registry.audits:
+            with audit.guarded(f"the response of {name}"):
+                for text in written_texts(response):
+                    audit.note_written(text)
+
+    def on_llm_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
+        self._end(run_id)
+
+    on_chain_error = on_retriever_error = on_llm_error
+
+    def _begin(
+        self, serialized: Any, run_id: UUID, parent: UUID | None, kwargs: dict[str, Any]
+    ) -> str:
+        name = str(kwargs.get("name") or _class_name(serialized) or "a chain")
+        while len(self._runs) >= _MOST_RUNS:  # runs that never end
+            self._runs.pop(next(iter(self._runs)), None)
+        self._runs[run_id] = name, parent
+        return name
+
+    def _end(self, run_id: UUID) -> str:
+        return self._runs.pop(run_id, ("a chain", None))[0]
+
+    def _name(self, run_id: UUID) -> str:
+        return self._runs.get(run_id, ("a chain", None))[0]
+
+    def _through(self, run_id: UUID | None) -> tuple[str, ...]:
+        """The names of a run and of those around it, outermost first, each once in a row."""
+        names: list[str] = []
+        while run_id in self._runs and len(self._runs) > len(names):
+            name, run_id = self._runs[run_id]
+            if not names or names[-1] != name:
+                names.append(name)
+        return tuple(reversed(names[-_MOST_NAMES:]))
+
+
+class _Hook:
+    """What LangChain takes for a context variable: the handler, while an audit is open."""
+
+    def get(self) -> _Handler | None:
+        return _handler if _registry.audits else None
+
+
+def _note_documents(audit: Audit, kind: Kind, name: str, found: Iterable[Document]) -> None:
+    for document in found:
+        texts = document_texts(document)
+        canary = audit.canary and audit.canary.stands_in(document.page_content)
+        audit.note_source("canary" if canary else kind, _named(name, document), texts)
+
+
+def _named(name: str, document: Document) -> str:
+    label = document.id or document.metadata.get("source") or document.metadata.get("title")
+    return f"{name}: {str(label)[:80]}" if label else name
+
+
+def _note_tool_messages(audit: Audit, messages: Iterable[BaseMessage]) -> None:
+    for message in messages:
+        audit.note_source("tool result", message.name or "a tool message", message_texts(message))
+
+
+def _note_result(audit: Audit, kind: Kind, name: str, output: Any) -> None:
+    texts = list(result_texts(output))
+    audit.note_source(kind, name, texts)
+    if not texts and output is not None:
+        audit.note_unseen(f"a result without text, of the tool {name}")
+
+
+def _seed(audit: Audit, documents: Any) -> None:
+    """Add a canary to the documents, which the retriever hands out as this very list."""
+    if audit.canary is None:
+        return
+    if not isinstance(documents, list):
+        audit.note_unseen("a retriever's documents that are no list, and got no canary")
+    elif not any(audit.canary.stands_in(each.page_content) for each in documents):
+        documents.append(Document(audit.canary.text))
+        audit.note_seeded()
+
+
+def _class_name(serialized: Any) -> str:
+    """The class of a runnable, or the name of a tool."""
+    known: dict[str, Any] = serialized or {}
+    path: Sequence[str] = known.get("id") or ()
+    return str(path[-1] if path else known.get("name") or "")
+
+
+def _model(serialized: Any, settings: dict[str, Any], kwargs: dict[str, Any]) -> Model:
+    name = _class_name(serialized) or str(kwargs.get("name") or "a model")
+    ours = settings.get("_type") == _OUR_TYPE or name.startswith(_OUR_FALLBACKS)
+    return Model(name, takes_marks=ours)
+
+
+_CHANGES: dict[Kind, str] = {
+    "retrieved document": "wrap the retriever in untrusted_retriever(...)",
+    "canary": "wrap the retriever in untrusted_retriever(...)",
+    "document": "put mark_documents between the documents and the prompt",
+    "loaded document": "wrap the loader in untrusted_loader(...), or put mark_documents before the"
+    " prompt",
+    "tool result": "wrap the tool in untrusted_tool(...)",
+    "tool error": "wrap the tool in untrusted_tool(...)",
+}
+
+
+def _advice(source: Source, sent: Sent, model: Model) -> str:
+    change = _CHANGES[source.kind]
+    if model.takes_marks:
+        return f"{change}; {model.name} then sends it as data."
+    place = "tool's definition" if sent.role == "tool definition" else f"{sent.role} message"
+    return (
+        f"{change}, and put ChatGraySwan() in the place of {model.name}, which has no role for such"
+        f" text. Or take it out of the {place}, and send it as the result of a tool (ToolMessage)."
+    )
+
+
+@contextmanager
+def _hooks() -> Iterator[None]:
+    with watched(BaseLoader, ("load", "aload", "lazy_load", "alazy_load"), _note_loaded):
+        yield
+
+
+def _note_loaded(loader: Any, document: Any) -> None:
+    name = type(loader).__name__
+    for audit in _registry.audits:
+        with audit.guarded(f"the documents of {name}"):
+            _note_documents(audit, "loaded document", name, documents_in(document))
+
+
+_registry = Registry(_hooks)
+_handler = _Handler()
+attached = _registry.attached
+register_configure_hook(cast("Any", _Hook()), inheritable=True)
