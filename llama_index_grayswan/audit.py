@@ -100,7 +100,7 @@ class _SpanHandler(BaseSpanHandler[BaseSpan]):
         tags: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        arguments = {**bound_args.arguments, **bound_args.arguments.get("kwargs", {})}
+        arguments = _arguments(bound_args, _method(id_))
         called = instance if isinstance(instance, BaseLLM) and _method(id_) in _CALLS else None
         parent = self._spans.get(parent_id or "")
         self._begin(id_, _Span(_label(id_, instance), parent_id, called))
@@ -239,6 +239,14 @@ def _seed(audit: Audit, result: Any) -> None:
     if not any(map(audit.canary.stands_in, texts)):
         result.append(NodeWithScore(node=TextNode(text=audit.canary.text), score=1.0))
         audit.note_seeded()
+
+
+def _arguments(bound: inspect.BoundArguments, method: str) -> dict[str, Any]:
+    """The arguments by name; LlamaIndex's decorators hide those of a call of a model."""
+    given = {**bound.arguments, **bound.arguments.get("kwargs", {})}
+    if method in _CALLS and (args := given.get("args")):
+        given.setdefault("messages" if method.endswith("chat") else "prompt", args[0])
+    return given
 
 
 def _is_repeated(called: BaseLLM, parent: _Span | None) -> bool:
