@@ -292,9 +292,14 @@ def _advice(source: Source, sent: Sent, model: Model) -> str:
     if model.takes_marks:
         return f"{change}; {model.name} then sends it as data."
     place = "tool's definition" if sent.role == "tool definition" else f"{sent.role} message"
+    keep = (
+        f"keep the model as untrusted_fallback({model.name}(...))"
+        if "OpenAI" in model.name
+        else f"take it out of the {place}, and send it as the result of a tool (ToolMessage)"
+    )
     return (
         f"{change}, and put ChatGraySwan() in the place of {model.name}, which has no role for such"
-        f" text. Or take it out of the {place}, and send it as the result of a tool (ToolMessage)."
+        f" text. Or {keep}."
     )
 
 

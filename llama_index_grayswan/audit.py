@@ -41,6 +41,7 @@ from llama_index_grayswan.audit_texts import (
     tool_results_in,
     written_texts,
 )
+from llama_index_grayswan.fallback import TranslatesMarks
 from llama_index_grayswan.llm import GraySwan
 
 __all__ = ["attached", "audit_untrusted"]
@@ -52,6 +53,7 @@ _READS = (
     *("load_data", "aload_data", "lazy_load_data", "alazy_load_data"),
     *("load_resource", "aload_resource", "iter_data"),
 )
+_TAKE_MARKS = (GraySwan, TranslatesMarks)
 _MOST_SPANS = 20_000
 _MOST_NAMES = 6
 _UUID_LENGTH = 37
@@ -166,8 +168,8 @@ class _SpanHandler(BaseSpanHandler[BaseSpan]):
     def _look(
         self, audit: Audit, llm: BaseLLM, arguments: dict[str, Any], parent_id: str | None
     ) -> None:
-        model = Model(type(llm).__name__, takes_marks=isinstance(llm, GraySwan))
-        sent = SentTexts(ours=model.takes_marks)
+        model = Model(type(llm).__name__, takes_marks=isinstance(llm, _TAKE_MARKS))
+        sent = SentTexts(takes_marks=model.takes_marks)
         for name, text in tool_results_in(arguments):
             audit.note_source("tool result", name, [text])
         audit.look_through(model, sent.of(arguments), self._through(parent_id), _advice)
@@ -283,9 +285,14 @@ def _advice(source: Source, sent: Sent, model: Model) -> str:
     if model.takes_marks:
         return f"{change}; {model.name} then sends it as data."
     place = "tool's definition" if sent.role == "tool definition" else f"{sent.role} message"
+    keep = (
+        f"keep the model as untrusted_fallback({model.name}(...))"
+        if "OpenAI" in model.name
+        else f"take it out of the {place}, and send it as the result of a tool"
+    )
     return (
         f"{change}, and put GraySwan() in the place of {model.name}, which has no role for such"
-        f" text. Or take it out of the {place}, and send it as the result of a tool."
+        f" text. Or {keep}."
     )
 
 

@@ -18,6 +18,7 @@ from llama_index.core.tools import ToolOutput
 
 from grayswan_core.audit.records import Sent
 from grayswan_core.audit.values import is_name, strings
+from llama_index_grayswan.messages import is_data_message
 
 __all__ = [
     "SentTexts",
@@ -99,11 +100,11 @@ class SentTexts:
     """What a model is sent.
 
     Args:
-        ours: Whether the model is a `GraySwan`, which sends `data_message`s as data.
+        takes_marks: Whether the model sends marked text, and each `data_message`, as data.
     """
 
-    def __init__(self, *, ours: bool) -> None:
-        self._ours = ours
+    def __init__(self, *, takes_marks: bool) -> None:
+        self._takes_marks = takes_marks
 
     def of(self, arguments: Mapping[str, Any]) -> Iterator[Sent]:
         """The texts of a call's arguments."""
@@ -120,7 +121,7 @@ class SentTexts:
         yield from _definitions(arguments)
 
     def _role(self, message: ChatMessage) -> str:
-        if self._ours and message.additional_kwargs.get("grayswan_role") == "data":
+        if self._takes_marks and is_data_message(message):
             return "data"
         role = str(getattr(message.role, "value", message.role))
         return _ROLES.get(role, role)
