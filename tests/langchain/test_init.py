@@ -15,13 +15,18 @@ def test_the_public_names():
         "GuardDocuments",
         "MarkDocuments",
         "UntrustedRetriever",
+        "UntrustedTools",
+        "audit_untrusted",
         "mark_documents",
         "mark_untrusted",
         "protect",
         "strip_marks",
+        "untrusted_fallback",
         "untrusted_loader",
         "untrusted_retriever",
         "untrusted_tool",
+        "untrusted_tools",
+        "untrusted_variables",
     ]
     assert all(hasattr(langchain_grayswan, name) for name in langchain_grayswan.__all__)
     assert dir(langchain_grayswan) == sorted(langchain_grayswan.__all__)

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from llama_index_grayswan import (
         CygnalNodePostprocessor,
         UntrustedNodePostprocessor,
+        audit_untrusted,
         guard_tools,
         mark_nodes,
         mark_untrusted,
@@ -25,6 +26,7 @@ __all__ = [
     "CygnalNodePostprocessor",
     "GraySwan",
     "UntrustedNodePostprocessor",
+    "audit_untrusted",
     "data_message",
     "guard_tools",
     "mark_nodes",
