@@ -32,6 +32,8 @@ with atheris.instrument_imports(include=["grayswan_core"]):
     from grayswan_core.decoding.sse import EventDecoder, EventTooLargeError
     from grayswan_core.errors import APIError
     from grayswan_core.http.decompress import Unpacker
+    from grayswan_core.http.direct.parser import ResponseParser
+    from grayswan_core.http.protocol import ProtocolError
     from grayswan_core.wire import ChatResponse, ModerationResponse
 
 MAX_EVENT_SIZE = 4096
@@ -90,6 +92,20 @@ def check(raw: bytes) -> None:
     for kind in (ChatResponse, ModerationResponse):
         assert answer_of(JSONBody(kind), [body]) == answer_of(JSONBody(kind), cut)  # noqa: S101
     unpack(cut)
+    assert response_of([body]) == response_of([piece for piece in cut if piece])  # noqa: S101
+
+
+def response_of(wire: list[bytes]) -> Any:
+    """An HTTP response, or None for a refusal."""
+    parser = ResponseParser()
+    for piece in wire:
+        parser.feed(piece)
+    parser.feed_eof()
+    try:
+        parser.check()
+    except ProtocolError:
+        return None
+    return parser.status, parser.headers, parser.take(), parser.reusable
 
 
 def unpack(cut: list[bytes]) -> None:

@@ -128,12 +128,12 @@ class ResponseParser:
         self.status = status
         self.has_head = True
         coding, length = map(self.headers.get, ("transfer-encoding", "content-length"))
-        if status in _BODILESS:
+        if coding is not None and coding.lower() != "chunked":
+            self.fail(ProtocolError("its transfer-encoding is unknown"))
+        elif status in _BODILESS:
             # Whatever its headers say of one; and who says so may be wrong about what follows.
             self.complete = True
             self._keeps_alive = coding is None and length in (None, "0")
-        elif coding is not None and coding.lower() != "chunked":
-            self.fail(ProtocolError("its transfer-encoding is unknown"))
         self._until_eof = coding is None and length is None
 
     def on_body(self, body: bytes) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 
 import h11
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from grayswan_core.http.direct.parser import ResponseParser
@@ -138,6 +139,7 @@ BAD = {
     "chunked and length": CODED + b"chunked\r\nContent-Length: 2\r\n\r\n0\r\n\r\n",
     "an unknown coding": CODED + b"xchunked\r\n\r\nhi",
     "gzip, chunked": CODED + b"gzip, chunked\r\n\r\n0\r\n\r\n",
+    "204, chunked twice": b"HTTP/1.1 204 No\r\nTransfer-Encoding: chunked, chunked\r\n\r\n",
     "twice": CODED + b"chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "identity": CODED + b"identity\r\n\r\nhi",
     "obs-fold": HEAD + b"x: a\r\n b\r\nContent-Length: 0\r\n\r\n",
@@ -228,6 +230,8 @@ def test_what_comes_after_a_response_is_thrown_away_and_the_connection_too(more,
 # --- beside h11
 
 
+BLANK_BEFORE_STATUS = re.compile(rb"\A[\r\n]|HTTP/1\.[01] 1.*?\r\n\r\n[\r\n]", re.DOTALL)
+
 TOKENS = st.sampled_from([
     b"HTTP/1.1 200 OK\r\n", b"HTTP/1.0 200 OK\r\n", b"HTTP/1.1 204 No\r\n", b"HTTP/1.1 304 No\r\n",
     b"HTTP/1.1 100 Go on\r\n", b"HTTP/1.1 500 \xff\r\n", b"HTTP/1.1 200\r\n",
@@ -245,6 +249,8 @@ TOKENS = st.sampled_from([
 
 @given(st.lists(TOKENS, max_size=9).map(b"".join), st.lists(st.integers(0, 200), max_size=4))
 def test_what_both_read_they_read_alike_and_h11_reads_all_that_this_does(wire, cuts):
+    # llhttp passes over blank lines before a status line, which moves nothing between responses.
+    assume(not BLANK_BEFORE_STATUS.search(wire))
     ours = result(wire, cuts)
     assert ours == result(wire)
     if ours is not None:
