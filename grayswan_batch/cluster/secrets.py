@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -12,6 +13,7 @@ from pydantic import BaseModel, SecretBytes, SecretStr
 __all__ = ["secret_in"]
 
 _NAME = re.compile(r"key|token|secret|password|credential", re.IGNORECASE)
+_OWN = ("key", "KEY", "token", "TOKEN", "secret", "SECRET", "password", "PASSWORD")
 _SHORTEST = 8
 _DEPTH = 8
 
@@ -36,21 +38,25 @@ def _of_environment() -> Iterator[tuple[str, str]]:
 
 
 def _of_model(value: Any, depth: int) -> Iterator[tuple[str, str]]:
-    if depth == 0:
-        return
-    if isinstance(value, Mapping):
-        for each in value.values():
-            yield from _of_model(each, depth - 1)
+    for name, held in _held(value) if depth else ():
+        if isinstance(held, SecretStr):
+            yield name, held.get_secret_value()
+        elif isinstance(held, SecretBytes):
+            yield name, held.get_secret_value().decode(errors="replace")
+        elif isinstance(held, str) and name.endswith(_OWN):
+            yield name, held
+        else:
+            yield from _of_model(held, depth - 1)
+
+
+def _held(value: Any) -> Iterator[tuple[str, Any]]:
+    """What a value holds, with the names that tell what it is."""
+    if isinstance(value, BaseModel):
+        yield from ((name, getattr(value, name, None)) for name in type(value).model_fields)
+    elif inspect.isfunction(value):
+        known = inspect.getclosurevars(value)
+        yield from {**known.globals, **known.nonlocals}.items()
+    elif isinstance(value, Mapping):
+        yield from (("", each) for each in value.values())
     elif isinstance(value, (list, tuple)):
-        for each in value:
-            yield from _of_model(each, depth - 1)
-    elif isinstance(value, BaseModel):
-        for name in type(value).model_fields:
-            held = getattr(value, name, None)
-            if isinstance(held, (SecretStr, SecretBytes)):
-                secret = held.get_secret_value()
-                yield name, secret if isinstance(secret, str) else secret.decode(errors="replace")
-            elif isinstance(held, str) and name.endswith(("api_key", "secret", "password")):
-                yield name, held
-            else:
-                yield from _of_model(held, depth - 1)
+        yield from (("", each) for each in value)

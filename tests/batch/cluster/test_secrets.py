@@ -39,6 +39,19 @@ def test_a_secret_of_the_environment_is_found_in_whatever_is_pickled(monkeypatch
     assert secret_in(pickle.dumps({"headers": f"Bearer {KEY}"}), None) == "OTHER_API_KEY"
 
 
+def test_a_key_that_a_function_closes_over_is_found():
+    key, careless = KEY, Careless(api_key=SecretStr(KEY))
+
+    def make():
+        return ChatGraySwan(api_key=key)
+
+    def keep():
+        return careless
+
+    assert secret_in(KEY.encode(), make) == "key"
+    assert secret_in(KEY.encode(), keep) == "api_key"
+
+
 def test_a_chain_is_looked_through():
     chain = ChatPromptTemplate.from_template("{a}") | ChatGraySwan(api_key=KEY)
 
