@@ -43,7 +43,7 @@ WRONG = {
         ("langchain_grayswan/new.py", "import httpx"),
     ],
     "No import circle in any package": [
-        ("grayswan_core/untrusted/marks.py", "import grayswan_core.untrusted.spans"),
+        ("grayswan_core/untrusted/spelling.py", "import grayswan_core.untrusted.marks"),
         ("langchain_grayswan/errors.py", "import langchain_grayswan.chat_models"),
     ],
 }

