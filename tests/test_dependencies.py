@@ -29,6 +29,7 @@ UNDECLARED = {
     "pytest": "imports our plugin, and nothing else does",
     "langchain": "CygnalMiddleware is for programs with LangChain's agents, and names the package",
     "langgraph": "langchain brings it",
+    "llama_index_instrumentation": "llama-index-core brings it, and hands on its names untyped",
     "pyarrow": "ray[data] brings it, and decides on its version",
     "rich": "a batch shows its progress with it in a terminal where it is installed",
 }

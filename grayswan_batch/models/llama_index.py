@@ -8,11 +8,11 @@ from functools import cache
 from typing import Any
 
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse, MessageRole
-from llama_index.core.instrumentation import get_dispatcher
 from llama_index.core.instrumentation.event_handlers import BaseEventHandler
 from llama_index.core.instrumentation.events import BaseEvent
 from llama_index.core.instrumentation.events.llm import LLMChatEndEvent
 from llama_index.core.llms import LLM
+from llama_index_instrumentation import get_dispatcher
 from pydantic import BaseModel
 
 from grayswan_batch.errors import InputError, StructuredOutputError
