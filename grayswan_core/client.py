@@ -184,12 +184,13 @@ class CygnetClient(Closing):
         self, path: str, body: bytes, new_reader: Callable[[], Reader[_T]], *, streams: bool = False
     ) -> Call[_T]:
         accept = _EVENT_STREAM if streams else _JSON
+        url = self._config.base_url + path
         return Call(
-            request=new_request(self._config.base_url + path, self._headers, body, accept=accept),
+            request=new_request(url, self._headers, body, accept=accept),
             accept=accept,
             streams=streams,
             new_reader=new_reader,
-            refusal=partial(error_from_refusal, accept),
+            refusal=partial(error_from_refusal, accept, url),
         )
 
     def _headers(self) -> dict[str, str]:

@@ -33,6 +33,10 @@ __all__ = [
     "ClientConfig",
     "Limits",
     "Timeout",
+    "checked_headers",
+    "checked_path",
+    "resolve_api_key",
+    "resolve_base_url",
 ]
 
 API_KEY_VARIABLE = "GRAYSWAN_API_KEY"
@@ -117,11 +121,11 @@ class ClientConfig:
         return cls(
             api_key=resolve_api_key(api_key),
             base_url=resolve_base_url(base_url, allow_insecure_http=allow_insecure_http),
-            chat_path=_checked_path(chat_path),
+            chat_path=checked_path(chat_path),
             timeout=Timeout.of(timeout),
             retry=RetryPolicy(max_retries=max_retries),
             limits=limits,
-            headers=_checked_headers(headers or {}),
+            headers=checked_headers(headers or {}),
         )
 
     def hide_secrets(self, error: APIError) -> None:
@@ -276,7 +280,12 @@ def _split(value: str) -> tuple[SplitResult, str, int | None]:
     return parts, host or "", port
 
 
-def _checked_path(path: str) -> str:
+def checked_path(path: str) -> str:
+    """The path of an endpoint, quoted, with a slash before it and none after it.
+
+    Raises:
+        ConfigurationError: it cannot be a path.
+    """
     if not path.isprintable() or " " in path or "#" in path:
         raise ConfigurationError(f"chat_path holds characters that no path has: {path!r}.")
     return "/" + _quoted(path.strip("/"))
@@ -287,7 +296,12 @@ def _quoted(path: str) -> str:
     return quote(path, safe=_PATH_CHARACTERS)
 
 
-def _checked_headers(headers: Mapping[str, SecretStr | str]) -> dict[str, SecretStr]:
+def checked_headers(headers: Mapping[str, SecretStr | str]) -> dict[str, SecretStr]:
+    """Additional headers, with their names in lower case.
+
+    Raises:
+        ConfigurationError: a header is set by the client itself, or cannot be sent.
+    """
     checked = {}
     for name, given in headers.items():
         value = _stripped(given).get_secret_value()

@@ -13,6 +13,13 @@ __all__ = ["DEFAULT_LIMITS", "DEFAULT_TIMEOUT", "Limits", "Timeout"]
 _LONGEST_WAIT = 1e9
 
 
+def _check_wait(name: str, wait: float) -> None:
+    if not 0 < wait <= _LONGEST_WAIT:
+        raise ConfigurationError(
+            f"{name} is a number of seconds above 0 (None for no limit), not {wait!r}."
+        )
+
+
 @dataclass(frozen=True)
 class Timeout:
     """Longest waits in seconds; None waits for ever.
@@ -41,11 +48,8 @@ class Timeout:
     def __post_init__(self) -> None:
         for each in fields(self):
             wait = getattr(self, each.name)
-            if wait is not None and not 0 < wait <= _LONGEST_WAIT:
-                raise ConfigurationError(
-                    f"The timeout `{each.name}` is a number of seconds above 0 (None for no"
-                    f" limit), not {wait!r}."
-                )
+            if wait is not None:
+                _check_wait(f"The timeout `{each.name}`", wait)
 
     @classmethod
     def of(cls, timeout: Any) -> Timeout:
@@ -67,6 +71,7 @@ class Timeout:
         if timeout is None:
             return cls(None, None, None, None, None, None)
         if isinstance(timeout, int | float):
+            _check_wait("`timeout`", timeout)
             connect = min(timeout, _DEFAULT_CONNECT)
             return cls(connect, timeout, timeout, timeout, timeout, _total(timeout))
         match timeout:
@@ -79,7 +84,7 @@ class Timeout:
         except AttributeError:
             raise ConfigurationError(
                 "timeout is a number of seconds, a grayswan_core.Timeout, an httpx.Timeout, a tuple"
-                f" of 2 or 4 numbers, or None, not {timeout!r}."
+                f" of 2 or 4 numbers, or None, not a {type(timeout).__name__}."
             ) from None
         return cls.of(tuple(waits))
 

@@ -12,15 +12,18 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
+    ModelWrapValidatorHandler,
     PrivateAttr,
     SecretStr,
+    ValidationError,
     model_validator,
 )
 from typing_extensions import Self
@@ -34,6 +37,8 @@ from grayswan_core.config import (
     ClientConfig,
     Limits,
     Timeout,
+    checked_headers,
+    checked_path,
     resolve_api_key,
     resolve_base_url,
 )
@@ -41,7 +46,7 @@ from grayswan_core.decoding.stop import normalize_stop
 from grayswan_core.errors import ConfigurationError, InvalidRequestError
 from grayswan_core.http.protocol import TransportName
 from grayswan_core.request.build import SAMPLING_FIELDS, CompletionCall, build_call
-from grayswan_core.request.hints import advice_on
+from grayswan_core.request.problems import setting_problems
 from grayswan_core.request.roles import ToolResultRole, Turn, assign_roles
 from grayswan_core.untrusted.data_messages import is_much_marked
 from grayswan_core.wire import DEFAULT_CHAT_PATH, DEFAULT_MODEL
@@ -66,22 +71,51 @@ if hasattr(os, "register_at_fork"):
 _SECRETS = ("api_key", "default_headers")
 
 
+def _usable(check: Callable[[Any], object]) -> AfterValidator:
+    """Validates one setting, so that an error about several names each of them."""
+
+    def checked(given: Any) -> Any:
+        try:
+            if given is not None:
+                check(given)
+        except ConfigurationError as error:
+            raise ValueError(str(error)) from None
+        return given
+
+    return AfterValidator(checked)
+
+
 def _timeout(given: Any) -> Any:
     """HTTP libraries' timeouts as ours; pydantic reads numbers and what was serialized."""
     if given is None or isinstance(given, int | float | str | dict):
         return given
-    return Timeout.of(given)
+    try:
+        return Timeout.of(given)
+    except ConfigurationError as error:
+        raise ValueError(str(error)) from None
 
 
 def _max_retries(given: Any) -> Any:
     return DEFAULT_MAX_RETRIES if given is None else given
 
 
+def _may_be_address(given: str) -> None:
+    resolve_base_url(given, allow_insecure_http=True)  # whether it is allowed is decided last
+
+
+_APIKey: TypeAlias = Annotated[SecretStr | str | Callable[[], str] | None, _usable(resolve_api_key)]
+_AnyTimeout: TypeAlias = Annotated[
+    float | Timeout | None, BeforeValidator(_timeout), _usable(Timeout.of)
+]
+_Headers: TypeAlias = Annotated[Mapping[str, SecretStr | str] | None, _usable(checked_headers)]
+
+
 class ModelSettings(Closing, BaseModel):
-    """What one says when making a model. The defaults left at None are the service's own.
+    """The settings of a model. For those that are None, the API's defaults apply.
 
     Raises:
-        ConfigurationError: there is no key, or an address or timeout cannot work.
+        ConfigurationError: there is no key, or a setting is unknown or cannot be used; the message
+            names each of them.
     """
 
     model_config = ConfigDict(
@@ -89,52 +123,52 @@ class ModelSettings(Closing, BaseModel):
     )
 
     model: str = Field(default=DEFAULT_MODEL, description="The model's name.")
-    api_key: SecretStr | str | Callable[[], str] | None = Field(
+    api_key: _APIKey = Field(
         default=None,
         description="The API key, or a function that returns it, called for each request; else the"
         " variable GRAYSWAN_API_KEY.",
         exclude=True,
         repr=False,
     )
-    base_url: str | None = Field(
+    base_url: Annotated[str | None, _usable(_may_be_address)] = Field(
         default=None, description="The API's address; else a variable, as GRAY_SWAN_BASE_URL."
     )
-    chat_path: str = Field(
+    chat_path: Annotated[str, _usable(checked_path)] = Field(
         default=DEFAULT_CHAT_PATH, description="Path of the chat endpoint under base_url."
     )
     temperature: float | None = Field(default=None, ge=0, description="Sampling temperature.")
-    max_tokens: int | None = Field(default=None, ge=1, description="Longest answer, in tokens.")
+    max_tokens: int | None = Field(default=None, ge=1, description="Longest response, in tokens.")
     top_p: float | None = Field(default=None, ge=0, le=1, description="Nucleus sampling mass.")
     frequency_penalty: float | None = Field(
-        default=None, description="Penalty on tokens by how often they have come."
+        default=None, description="Penalty on tokens by their frequency so far."
     )
-    n: int | None = Field(default=None, ge=1, description="How many answers to give.")
+    n: int | None = Field(default=None, ge=1, description="Number of responses.")
     moderate_before: bool | None = Field(
-        default=None, description="Whether the service moderates the input first."
+        default=None, description="Whether the API moderates the input first."
     )
-    stop: str | list[str] | None = Field(
-        default=None, description="Sequences that end an answer; enforced on this side."
+    stop: Annotated[str | list[str] | None, _usable(normalize_stop)] = Field(
+        default=None, description="Sequences that end a response; enforced on the client side."
     )
     tool_result_role: ToolResultRole = Field(
-        default="tool", description="The role that results of tools are sent in."
+        default="tool", description="The role in which tool results are sent."
     )
     raise_on_content_filter: bool = Field(
-        default=False, description="Whether a refusal is a ContentFilterError, not an answer."
+        default=False, description="Whether a refusal is a ContentFilterError, not a response."
     )
-    timeout: Annotated[float | Timeout | None, BeforeValidator(_timeout)] = Field(
+    timeout: _AnyTimeout = Field(
         default=DEFAULT_TIMEOUT,
         description="Longest wait for the API to go on in seconds, or a value for each wait: a"
         " Timeout, an httpx.Timeout or a tuple.",
     )
     limits: Limits = Field(
-        default=DEFAULT_LIMITS, description="What answers may weigh, and how many connections."
+        default=DEFAULT_LIMITS, description="Largest responses, and how many connections."
     )
     max_retries: Annotated[int, BeforeValidator(_max_retries)] = Field(
         default=DEFAULT_MAX_RETRIES,
         ge=0,
         description="Tries after the first, each with a delay; None is the default.",
     )
-    default_headers: Mapping[str, SecretStr | str] | None = Field(
+    default_headers: _Headers = Field(
         default=None,
         description="Additional headers of each request; their values are kept as secrets.",
         exclude=True,
@@ -169,14 +203,17 @@ class ModelSettings(Closing, BaseModel):
         """Let the framework's model do what it does here; pydantic would stop at this mixin."""
         super().model_post_init(context)
 
-    @model_validator(mode="before")
+    @model_validator(mode="wrap")
     @classmethod
-    def _know_every_name(cls, given: Any) -> Any:
-        for name in given if isinstance(given, dict) else ():
-            if name not in cls.model_fields and name not in _aliases(cls):
-                known = ModelSettings.model_fields
-                raise ValueError(f"There is no setting {name!r}. {advice_on(name, known)}")
-        return given
+    def _explain_errors(cls, given: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return handler(given)
+        except ValidationError as error:
+            if not isinstance(given, dict):
+                raise
+            problems = setting_problems(error, cls.__name__, cls.model_fields)
+        # Not in the `except`: pydantic's error holds the values, which may be secrets.
+        raise ConfigurationError(problems)
 
     @model_validator(mode="after")
     def _resolve(self) -> Self:
@@ -186,12 +223,11 @@ class ModelSettings(Closing, BaseModel):
             self.base_url, allow_insecure_http=self.allow_insecure_http
         )
         self._config()
-        normalize_stop(self.stop)
         return self
 
     @property
     def client(self) -> CygnetClient:
-        """The client that speaks for this model; one, however many threads ask.
+        """The client of this model, shared by all threads.
 
         Raises:
             ConfigurationError: there is no key, as after unpickling where none is set.
@@ -214,12 +250,12 @@ class ModelSettings(Closing, BaseModel):
             await self._client[1].aclose()
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
-        """What was set, in `repr`: no secret, and none of the frameworks' own machinery."""
+        """The model's name and all that is not at its default, but for secrets and callbacks."""
         for name, field in type(self).model_fields.items():
             value = getattr(self, name, None)
             if not field.repr or field.exclude:
                 continue
-            if value != field.get_default(call_default_factory=True):
+            if name == "model" or value != field.get_default(call_default_factory=True):
                 yield name, value
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -270,7 +306,8 @@ class ModelSettings(Closing, BaseModel):
         """
         messages = assign_roles(turns, tool_result_role=self.tool_result_role)
         settings = {name: getattr(self, name) for name in (*SAMPLING_FIELDS, "stop")}
-        what = build_call(messages, settings, arguments)
+        names = type(self).model_fields
+        what = build_call(messages, settings, arguments, setting_names=names)
         if stream and what.request.n is not None and what.request.n > 1:
             raise InvalidRequestError(
                 f"A stream holds one answer, and n={what.request.n} asks for several. Ask for"
@@ -338,8 +375,3 @@ def _hidden(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {name: _hidden(item) for name, item in value.items()}
     return value
-
-
-def _aliases(model: type[BaseModel]) -> set[str]:
-    """The other names that a framework has for fields of its own."""
-    return {field.alias for field in model.model_fields.values() if field.alias}

@@ -8,8 +8,7 @@ try:
     import langchain_core  # noqa: F401 - only to say which extra brings it
 except ImportError as error:
     raise ImportError(
-        "langchain_grayswan needs LangChain. Install it with:"
-        ' pip install "grayswan-integrations[langchain]"'
+        "langchain_grayswan needs LangChain. Install it with: pip install langchain-grayswan"
     ) from error
 
 from grayswan_core._package import lazy_attributes

@@ -16,6 +16,7 @@ from langchain_core.language_models.base import LangSmithParams
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.messages.utils import count_tokens_approximately
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from langchain_core.prompt_values import PromptValue
 from langchain_core.runnables import Runnable
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from typing_extensions import Self
@@ -37,7 +38,7 @@ from grayswan_core.request.build import SAMPLING_FIELDS
 from grayswan_core.request.tool_choice import resolve_tool_choice
 from langchain_grayswan.errors import langchain_errors
 from langchain_grayswan.events import IS_SPOKEN, EventReader
-from langchain_grayswan.messages import turns_from_messages
+from langchain_grayswan.messages import turns_from_messages, with_data_messages
 from langchain_grayswan.profile import profile
 from langchain_grayswan.raw_output import RawOutput
 from langchain_grayswan.refusals import PROVIDER
@@ -140,6 +141,9 @@ class ChatGraySwan(ModelSettings, BaseChatModel):
     def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
         self.__dict__.pop("_serialized", None)  # a list among the settings may have grown
         return super()._get_llm_string(stop=stop, **kwargs)
+
+    def _convert_input(self, model_input: LanguageModelInput) -> PromptValue:
+        return super()._convert_input(with_data_messages(model_input))
 
     # Where only a callback handler asks for a stream, as LangGraph's `stream_mode="messages"` does,
     # several responses are got whole.

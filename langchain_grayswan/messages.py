@@ -7,8 +7,9 @@ Which Cygnet role a turn gets is not decided here but in `grayswan_core.request.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
+from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import (
     AIMessage,
     BaseMessage,
@@ -17,6 +18,7 @@ from langchain_core.messages import (
     SystemMessage,
     ToolMessage,
 )
+from langchain_core.messages.utils import MessageLikeRepresentation
 
 from grayswan_core import ToolCall, Turn, UnsupportedContentError
 from grayswan_core.decoding.tool_calls import past_call
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 else:
     _MessageType = type(ChatMessage)
 
-__all__ = ["DataMessage", "turns_from_messages"]
+__all__ = ["DataMessage", "turns_from_messages", "with_data_messages"]
 
 
 class _DataRole(_MessageType):
@@ -86,6 +88,30 @@ def _marked(content: Any) -> Any:
         f"A data message holds text, and no {type(content).__name__}. Pass a text, a Document, or a"
         " list of these; of another object, pass its text."
     )
+
+
+def with_data_messages(model_input: LanguageModelInput) -> LanguageModelInput:
+    """A model's input, with `("data", text)` and `{"role": "data", ...}` made data messages.
+
+    LangChain makes messages of such pairs and dicts, but of the roles that it knows alone.
+    """
+    if isinstance(model_input, (list, tuple)):
+        return [_data_message(each) for each in model_input]
+    return model_input
+
+
+_OF_DICTS = frozenset({"role", "type", "content"})
+
+
+def _data_message(given: MessageLikeRepresentation) -> MessageLikeRepresentation:
+    match given:
+        case ("data", content):
+            return DataMessage(content)
+        case {"role": "data", "content": content} | {"type": "data", "content": content}:
+            fields = dict(cast("dict[str, Any]", given))
+            return DataMessage(content, **{n: v for n, v in fields.items() if n not in _OF_DICTS})
+        case _:
+            return given
 
 
 def turns_from_messages(messages: Sequence[BaseMessage]) -> list[Turn]:

@@ -9,7 +9,7 @@ try:
 except ImportError as error:
     raise ImportError(
         "llama_index_grayswan needs LlamaIndex. Install it with:"
-        ' pip install "grayswan-integrations[llama-index]"'
+        " pip install llama-index-llms-grayswan"
     ) from error
 
 from wrapt import when_imported

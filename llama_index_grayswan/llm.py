@@ -35,6 +35,7 @@ from pydantic import ConfigDict, Field
 from grayswan_core import (
     Accumulator,
     CompletionCall,
+    InvalidRequestError,
     ModelSettings,
     acomplete,
     astream,
@@ -85,10 +86,10 @@ class GraySwan(ModelSettings, FunctionCallingLLM):
 
     The settings are those of `grayswan_core.ModelSettings`; a misspelt one is an error. Calls
     take `stop`, and any of `model`, `max_tokens`, `temperature`, `top_p`, `frequency_penalty`,
-    `n`, `moderate_before`, `tools` and `tool_choice` as keyword arguments, which win.
+    `n`, `moderate_before`, `tools` and `tool_choice` as keyword arguments, which take precedence.
 
     Raises:
-        ConfigurationError: there is no key, or an address or timeout cannot work.
+        ConfigurationError: there is no key, or settings are unknown or cannot be used.
     """
 
     model_config = ConfigDict(
@@ -152,7 +153,7 @@ class GraySwan(ModelSettings, FunctionCallingLLM):
     @llm_completion_callback()
     def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
         """Answer a text, which is sent as a user message."""
-        return chat_to_completion_decorator(self._chat)(prompt, **kwargs)
+        return chat_to_completion_decorator(self._chat)(_text(prompt), **kwargs)
 
     @llm_completion_callback()
     async def acomplete(
@@ -162,7 +163,7 @@ class GraySwan(ModelSettings, FunctionCallingLLM):
         **kwargs: Any,
     ) -> CompletionResponse:
         """`complete`, async."""
-        return await achat_to_completion_decorator(self._achat)(prompt, **kwargs)
+        return await achat_to_completion_decorator(self._achat)(_text(prompt), **kwargs)
 
     @llm_completion_callback()
     def stream_complete(
@@ -172,7 +173,7 @@ class GraySwan(ModelSettings, FunctionCallingLLM):
         **kwargs: Any,
     ) -> CompletionResponseGen:
         """Answer a text in pieces; each holds the response so far."""
-        return stream_chat_to_completion_decorator(self._stream_chat)(prompt, **kwargs)
+        return stream_chat_to_completion_decorator(self._stream_chat)(_text(prompt), **kwargs)
 
     @llm_completion_callback()
     async def astream_complete(
@@ -182,7 +183,9 @@ class GraySwan(ModelSettings, FunctionCallingLLM):
         **kwargs: Any,
     ) -> CompletionResponseAsyncGen:
         """`stream_complete`, async."""
-        return await astream_chat_to_completion_decorator(self._astream_chat)(prompt, **kwargs)
+        return await astream_chat_to_completion_decorator(self._astream_chat)(
+            _text(prompt), **kwargs
+        )
 
     def _chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
         call, names = self._call(messages, kwargs)
@@ -353,6 +356,15 @@ class GraySwan(ModelSettings, FunctionCallingLLM):
     def _extend_messages(self, messages: list[ChatMessage]) -> list[ChatMessage]:
         extended: list[ChatMessage] = super()._extend_messages(messages)
         return messages if messages[:1] == extended[:1] else extended
+
+
+def _text(prompt: object) -> str:
+    if isinstance(prompt, str):
+        return prompt
+    raise InvalidRequestError(
+        f"complete() and its variants take a text, not {type(prompt).__name__}. Messages go to"
+        " chat()."
+    )
 
 
 def _split_arguments(arguments: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:

@@ -45,18 +45,26 @@ def test_each_package_imports_without_the_others_frameworks(statement, without):
 
 
 @pytest.mark.parametrize(
-    ("statement", "without", "extra"),
+    ("statement", "without", "install"),
     [
-        ("import langchain_grayswan", "langchain_core", "langchain"),
-        ("import llama_index_grayswan", "llama_index.core", "llama-index"),
-        ("from grayswan_devserver import DevServer", "starlette", "devserver"),
+        ("import langchain_grayswan", "langchain_core", "langchain-grayswan"),
+        ("import llama_index_grayswan", "llama_index.core", "llama-index-llms-grayswan"),
+        (
+            "from grayswan_devserver import DevServer",
+            "starlette",
+            '"grayswan-integrations[devserver]"',
+        ),
+        ("from langchain_grayswan import UntrustedTools", "langchain.", "langchain"),
+        ("from langchain_grayswan import CygnalMiddleware", "langchain.", "langchain"),
+        ("import grayswan_batch.ray", "ray", '"grayswan-integrations[ray]"'),
     ],
 )
-def test_a_missing_framework_is_named_with_the_extra_that_brings_it(statement, without, extra):
+def test_a_missing_package_is_an_import_error_that_says_what_brings_it(statement, without, install):
     result = run(statement, without=(without,))
 
     assert result.returncode != 0
-    assert f'pip install "grayswan-integrations[{extra}]"' in result.stderr
+    assert "\nImportError: " in result.stderr
+    assert f"pip install {install}\n" in result.stderr
 
 
 def test_the_core_imports_httpx_only_for_the_client():

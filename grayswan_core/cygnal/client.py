@@ -75,14 +75,13 @@ class CygnalClient(Closing):
             body = request.to_body()
         except ValueError as error:
             raise InvalidRequestError(str(error)) from None
+        url = self._config.base_url + MONITOR_PATH
         return Call(
-            request=new_request(
-                self._config.base_url + MONITOR_PATH, self._headers, body, accept=_JSON
-            ),
+            request=new_request(url, self._headers, body, accept=_JSON),
             accept=_JSON,
             streams=False,
             new_reader=lambda: JSONBody(MonitorResponse),
-            refusal=partial(error_from_refusal, _JSON),
+            refusal=partial(error_from_refusal, _JSON, url),
         )
 
     def _headers(self) -> dict[str, str]:

@@ -61,8 +61,12 @@ _FIRST_SERVER_ERROR = 500
 
 _HINTS = {
     401: "Check the API key: GRAYSWAN_API_KEY, or the argument api_key.",
-    404: "Check the model's name and the base URL.",
 }
+
+_WRONG_ADDRESS = (
+    "Check the model's name and the base URL: base_url goes without /v1 and without the endpoint's"
+    " path, which is added (chat_path)."
+)
 
 _OVERFLOW = re.compile(
     r"context[ _-]?(length|window|size|limit)|too many tokens"
@@ -86,21 +90,24 @@ _WORDS = ("message", "error", "detail", "error_message")
 
 
 def error_from_refusal(
-    accept: str, status: int, headers: Mapping[str, str], body: bytes
+    accept: str, url: str, status: int, headers: Mapping[str, str], body: bytes
 ) -> APIError:
-    """The error for a response of another status or content type than was asked for."""
+    """The error for a response with another status or content type than expected."""
     if 200 <= status < 300:  # noqa: PLR2004 - HTTP's successes
-        return error_from_wrong_type(accept, headers, body)
-    return error_from_response(status, headers, body)
+        return error_from_wrong_type(accept, headers, body, url=url)
+    return error_from_response(status, headers, body, url=url)
 
 
-def error_from_response(status: int, headers: Mapping[str, str], body: bytes) -> APIError:
+def error_from_response(
+    status: int, headers: Mapping[str, str], body: bytes, *, url: str = ""
+) -> APIError:
     """The error for a response whose status is not 200.
 
     Args:
         status: The HTTP status.
         headers: The response's headers, names in lower case.
         body: The response's body, or as much of it as was read.
+        url: Where the request was sent; a 404 names it, without its query.
     """
     payload = _json_or_none(body)
     said = _one_line(_words(payload)) or excerpt(body)
@@ -108,7 +115,7 @@ def error_from_response(status: int, headers: Mapping[str, str], body: bytes) ->
     retry_after = retry_after_seconds(headers)
     wait = None if retry_after is None else f"It asks to wait {retry_after:,.0f} s"
     return kind(
-        _sentences(f"The API responded with {status}", said, wait, _HINTS.get(status)),
+        _sentences(f"The API responded with {status}", said, wait, _hint(status, url)),
         status_code=status,
         request_id=headers.get("x-request-id"),
         retry_after=retry_after,
@@ -117,14 +124,28 @@ def error_from_response(status: int, headers: Mapping[str, str], body: bytes) ->
     )
 
 
-def error_from_wrong_type(expected: str, headers: Mapping[str, str], body: bytes) -> APIError:
-    """The error for a response with status 200 that is not of the content type asked for."""
+def _hint(status: int, url: str) -> str | None:
+    if status != 404:  # noqa: PLR2004 - "Not Found"
+        return _HINTS.get(status)
+    requested = f"The request was sent to {_without_query(url)}" if url else None
+    return _sentences(requested, _WRONG_ADDRESS)
+
+
+def _without_query(url: str) -> str:
+    return url.partition("?")[0]  # a query may hold a gateway's secret
+
+
+def error_from_wrong_type(
+    expected: str, headers: Mapping[str, str], body: bytes, *, url: str = ""
+) -> APIError:
+    """The error for a response with status 200 and an unexpected content type."""
     payload = _json_or_none(body)
     if isinstance(payload, Mapping) and says_error(payload):
         return error_from_event(payload)
     kind = headers.get("content-type") or "no content type"
     return ResponseError(
-        f"The API responded with {kind} where {expected} was asked for. Is the base URL right?"
+        f"{_without_query(url) or 'The API'} responded with {kind} instead of {expected}. Is the"
+        " base URL right?"
         f" The response begins with {excerpt(body)!r}.",
         request_id=headers.get("x-request-id"),
         body=text_or_json(body),

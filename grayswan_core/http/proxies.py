@@ -21,6 +21,10 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 _SOCKS = frozenset({"socks5", "socks5h"})
 
 
+class MissingPackageError(ConfigurationError, ImportError):
+    """A setting needs a package that is not installed."""
+
+
 @dataclass(frozen=True)
 class Proxy:
     """A proxy to use.
@@ -76,7 +80,7 @@ def _checked(value: str, variable: str) -> str:
         ) from None
     if parts.scheme in _SOCKS:
         if find_spec("socksio") is None:
-            raise ConfigurationError(
+            raise MissingPackageError(
                 f"The proxy in {variable} is a SOCKS proxy, which needs another package:"
                 " pip install 'httpx[socks]'. Or unset the variable, or name an HTTP proxy."
             )

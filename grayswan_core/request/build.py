@@ -7,7 +7,7 @@ neither sent in the hope that it works, nor dropped.
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,7 +62,11 @@ class CompletionCall:
 
 
 def build_call(
-    messages: Sequence[Message], settings: Mapping[str, Any], arguments: Mapping[str, Any]
+    messages: Sequence[Message],
+    settings: Mapping[str, Any],
+    arguments: Mapping[str, Any],
+    *,
+    setting_names: Collection[str] = (),
 ) -> CompletionCall:
     """The call that settings and arguments make.
 
@@ -70,6 +74,7 @@ def build_call(
         messages: The conversation.
         settings: The model's own values, by field name.
         arguments: The call's values, which take precedence. None means not given.
+        setting_names: All that can be set when the model is made, for the hint in an error.
 
     Raises:
         InvalidRequestError: the API has no such field, or a value is out of its range.
@@ -84,7 +89,7 @@ def build_call(
     resolved = resolve_tool_choice(choice, names)
     for name in fields:
         if name not in SAMPLING_FIELDS:
-            raise InvalidRequestError(_refusal(name))
+            raise InvalidRequestError(_refusal(name, setting_names))
     try:
         request = ChatRequest(
             messages=list(messages),
@@ -112,8 +117,9 @@ def _name(tool: Any) -> str:
         ) from None
 
 
-def _refusal(name: str) -> str:
-    return f"A call takes no argument {name!r}. {advice_on(name, _CALL_FIELDS)}"
+def _refusal(name: str, settings: Collection[str]) -> str:
+    hint = advice_on(name, _CALL_FIELDS, settings=settings)
+    return f"Unknown argument {name!r} of a call. {hint}"
 
 
 def _problems(error: ValidationError) -> str:

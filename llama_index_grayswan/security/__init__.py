@@ -50,6 +50,12 @@ def secure(target: _T, *, vouched: Collection[type] = ()) -> _T:
             text to a model in a way that cannot be marked, or has a model that does not take
             marks off.
     """
+    if hasattr(target, "as_query_engine"):
+        raise ConfigurationError(
+            f"A {type(target).__name__} asks no model; what is made of it does. Write"
+            " secure(index.as_query_engine()), or index.as_chat_engine() or index.as_retriever()"
+            " instead."
+        )
     if not isinstance(target, KINDS):
         raise ConfigurationError(
             f"secure() does not know how a {type(target).__name__} uses what it retrieves. Give it"

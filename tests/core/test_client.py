@@ -566,14 +566,14 @@ async def test_html_where_a_stream_was_asked_for_is_an_error_that_names_it(serve
     server.play(whole("<html>Sign in</html>", content_type="text/html"))
     chunks, error = await calls.stream()
     assert [] == chunks
-    assert "text/html where text/event-stream" in error.message
+    assert "text/html instead of text/event-stream" in error.message
 
 
 async def test_json_where_a_stream_was_asked_for_is_an_error_that_names_it(server, calls):
     server.play(whole(answer()))
     _, error = await calls.stream()
     assert ResponseError is type(error)
-    assert "application/json where text/event-stream" in error.message
+    assert "application/json instead of text/event-stream" in error.message
 
 
 async def test_an_error_where_a_stream_was_asked_for_is_that_error(server, calls):
@@ -968,8 +968,9 @@ async def test_the_key_is_hidden_where_the_service_echoes_it(
 def test_a_stand_in_for_a_key_does_not_blot_out_the_words(server):
     config = ClientConfig.resolve(api_key="e", base_url=server.url)
     server.play(whole('{"detail": "Not there"}', 404))
-    with CygnetClient(config) as client, pytest.raises(APIError, match="Not there"):
+    with CygnetClient(config) as client, pytest.raises(APIError, match="Not there") as caught:
         client.complete(REQUEST)
+    assert f"{server.url}/chat/completion" in caught.value.message
 
 
 async def test_nothing_secret_is_logged(server, half, client, key, caplog):

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
-from pydantic import SecretStr, ValidationError
+from pydantic import BaseModel, SecretStr
 from wire_server import whole
 
 from grayswan_core.config import Timeout
@@ -58,8 +58,54 @@ def test_a_missing_key_is_an_error_at_once():
 
 @pytest.mark.parametrize("name", ["temprature", "Model", "model_name", "extra"])
 def test_a_misspelt_setting_is_an_error(name):
-    with pytest.raises(ValidationError, match=f"There is no setting '{name}'"):
+    with pytest.raises(ConfigurationError, match=f"^Unknown setting '{name}'"):
         settings(**{name: 1})
+
+
+LOOKS = "it has to look like https://host or https://host/path"
+
+
+def test_one_error_names_every_bad_setting_in_a_line_of_its_own():
+    with pytest.raises(ConfigurationError) as caught:
+        settings(temprature=0, timeout=-1, base_url="nonsense", stop=[""], top_p=2, max_retries=-1)
+    first, *lines = str(caught.value).splitlines()
+    assert first == "ModelSettings cannot use 6 settings:"
+    assert sorted(lines) == [
+        "A stop sequence is a string of at least one character, not ''.",
+        f"The base URL in base_url cannot be used: {LOOKS}.",
+        "Unknown setting 'temprature'. Did you mean temperature?",
+        "`timeout` is a number of seconds above 0 (None for no limit), not -1.0.",
+        "max_retries should be greater than or equal to 0.",
+        "top_p should be less than or equal to 1.",
+    ]
+
+
+@pytest.mark.parametrize("name", ModelSettings.model_fields)
+def test_a_setting_of_the_wrong_type_is_named_and_its_value_is_nowhere_in_the_error(name):
+    if name in {"http_client", "http_async_client"}:
+        return  # anything at all, until the first call
+    with pytest.raises(ConfigurationError, match=name) as caught:
+        settings(**{name: [{SECRET: SECRET}]})
+    error = pickle.loads(pickle.dumps(caught.value))
+    assert str(error) == str(caught.value)
+    assert SECRET not in f"{error} {caught.value.__context__!r} {caught.value.__cause__!r}"
+    assert "pydantic.dev" not in str(error)
+
+
+def test_what_is_no_dict_of_settings_is_left_to_pydantic():
+    class Holder(BaseModel):
+        model: ModelSettings | str
+
+    assert Holder(model="name").model == "name"
+
+
+def test_a_setting_given_to_a_call_says_where_it_belongs():
+    with pytest.raises(InvalidRequestError, match="setting of the model"):
+        settings()._ask([Turn("user", "Hello")], {"base_url": "https://b.example"})
+
+
+def test_repr_names_the_model():
+    assert "model='cygnet'" in repr(settings())
 
 
 @pytest.mark.parametrize(
@@ -90,14 +136,14 @@ def test_what_cannot_work_is_an_error_at_once(given):
     ],
 )
 def test_a_value_out_of_range_is_an_error_at_once_and_shows_no_secret(given):
-    with pytest.raises(ValidationError) as caught:
+    with pytest.raises(ConfigurationError) as caught:
         settings(**given)
     assert KEY not in str(caught.value)
     assert SECRET not in str(caught.value)
 
 
 def test_a_key_of_the_wrong_type_is_not_shown():
-    with pytest.raises(ValidationError) as caught:
+    with pytest.raises(ConfigurationError) as caught:
         ModelSettings(api_key=[KEY])
     assert KEY not in str(caught.value)
 

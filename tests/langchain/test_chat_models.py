@@ -5,6 +5,7 @@ import copy
 import gc
 import json
 import pickle
+import re
 import subprocess
 import sys
 import time
@@ -25,7 +26,6 @@ from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from langchain_core.rate_limiters import InMemoryRateLimiter
 from langchain_core.runnables import ConfigurableField
 from langchain_tests.utils.stream_lifecycle import assert_valid_event_stream
-from pydantic import ValidationError
 
 from grayswan_core import ConfigurationError, InvalidRequestError, Limits, Timeout
 from grayswan_devserver import Answer, Call, DevServer, RawResponse
@@ -33,6 +33,19 @@ from langchain_grayswan import ChatGraySwan, DataMessage
 from langchain_grayswan.errors import RateLimitError
 
 KEY = "secret-key-0123456789"
+
+# The settings of langchain-openai's ChatOpenAI, and their aliases, that are not settings here.
+FROM_OPENAI = (
+    *("async_client", "client", "context_management", "default_query", "disabled_params"),
+    *("extra_body", "http_socket_options", "include", "include_response_headers", "logit_bias"),
+    *("logprobs", "max_completion_tokens", "model_kwargs", "model_name", "openai_api_base"),
+    *("openai_api_key", "openai_organization", "openai_proxy", "organization"),
+    *("presence_penalty", "prompt_cache_options", "reasoning", "reasoning_effort"),
+    *("request_timeout", "root_async_client", "root_client", "seed", "service_tier"),
+    *("stop_sequences", "store", "stream_chunk_timeout", "stream_usage", "strict"),
+    *("tiktoken_model_name", "top_k", "top_logprobs", "truncation", "use_previous_response_id"),
+    *("use_responses_api", "verbosity"),
+)
 
 
 def merged(chunks):
@@ -46,11 +59,50 @@ async def drained(stream):
 
 class TestSettings:
     def test_a_mistyped_argument_is_an_error_that_hides_its_input(self):
-        with pytest.raises(ValidationError, match="temprature") as caught:
+        with pytest.raises(ConfigurationError, match="temprature") as caught:
             ChatGraySwan(api_key=KEY, temprature=0.5)
 
         assert KEY not in str(caught.value)
         assert KEY not in repr(caught.value)
+
+    @pytest.mark.parametrize("name", FROM_OPENAI)
+    def test_what_langchains_openai_takes_has_a_hint_of_its_own(self, name):
+        with pytest.raises(ConfigurationError, match=f"Unknown setting '{name}'") as caught:
+            ChatGraySwan(api_key=KEY, **{name: None})
+
+        assert "Available" not in str(caught.value)
+        assert "Did you mean" not in str(caught.value)
+
+    def test_the_list_of_settings_holds_langchains_own(self):
+        with pytest.raises(ConfigurationError, match="Available") as caught:
+            ChatGraySwan(api_key=KEY, zzz=1)
+
+        assert set(ChatGraySwan.model_fields) <= set(re.findall(r"\w+", str(caught.value)))
+
+    @pytest.mark.parametrize(
+        "page",
+        [
+            ("data", "The page"),
+            ["data", "The page"],
+            {"role": "data", "content": "The page"},
+            {"type": "data", "content": "The page", "id": "3"},
+        ],
+        ids=repr,
+    )
+    async def test_a_pair_or_a_dict_of_the_role_data_is_a_data_message(self, model, server, page):
+        expected = [
+            {"role": "user", "content": "Hello"},
+            {"role": "data", "content": "The page"},
+        ]
+        given = [("human", "Hello"), page]
+
+        for call in (model.invoke, lambda given: list(model.stream(given))):
+            call(given)
+            assert server.last.body["messages"] == expected
+        await model.ainvoke(given)
+        assert server.last.body["messages"] == expected
+        _ = [each async for each in model.astream(given)]
+        assert server.last.body["messages"] == expected
 
     def test_settings_are_sent_and_a_calls_arguments_win(self, server):
         model = ChatGraySwan(

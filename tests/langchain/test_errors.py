@@ -204,7 +204,7 @@ def test_what_cannot_be_sent_is_of_the_family(model, server):
         model.invoke([{"role": "user", "content": image}])
     with pytest.raises(langchain.ModelInvalidRequestError, match="structured output"):
         model.invoke("Hello", response_format={"type": "json_object"})
-    with pytest.raises(langchain.ModelInvalidRequestError, match="no argument 'seed'"):
+    with pytest.raises(langchain.ModelInvalidRequestError, match="Unknown argument 'seed'"):
         list(model.stream("Hello", seed=1))
 
     assert isinstance(caught.value, UnsupportedContentError)

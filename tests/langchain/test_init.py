@@ -19,5 +19,5 @@ def test_without_langchain_the_import_says_what_to_install():
         [sys.executable, "-c", code], capture_output=True, check=False, text=True
     )
 
-    assert 'pip install "grayswan-integrations[langchain]"' in done.stderr
+    assert "pip install langchain-grayswan" in done.stderr
     assert done.returncode == 1

@@ -3,9 +3,11 @@
 import asyncio
 import copy
 import gc
+import inspect
 import json
 import os
 import pickle
+import re
 import subprocess
 import sys
 import threading
@@ -23,7 +25,8 @@ from llama_index.core.llms import ChatMessage
 from llama_index.core.llms.loading import load_llm
 from llama_index.core.prompts import PromptTemplate
 from llama_index.core.tools import FunctionTool
-from pydantic import BaseModel, ValidationError
+from llama_index.llms.openai import OpenAI
+from pydantic import BaseModel
 
 from grayswan_core import (
     APIError,
@@ -121,8 +124,38 @@ def test_an_unknown_model_has_metadata_too(make_llm, name):
 
 
 def test_a_misspelt_setting_is_refused(make_llm):
-    with pytest.raises(ValidationError, match="temprature"):
+    with pytest.raises(ConfigurationError, match="temprature"):
         make_llm(temprature=0.1)
+
+
+def test_what_llama_indexes_openai_takes_has_a_hint_of_its_own(make_llm):
+    parameters = inspect.signature(OpenAI.__init__).parameters
+    foreign = {*OpenAI.model_fields, *parameters} - {*GraySwan.model_fields, "self", "kwargs"}
+    hints = (*("streaming", "is_chat_model", "is_function_calling_model", "json_mode"), *foreign)
+    for name in hints:
+        with pytest.raises(ConfigurationError, match=f"Unknown setting '{name}'") as caught:
+            make_llm(**{name: None})
+        assert "Available" not in str(caught.value)
+        assert "Did you mean" not in str(caught.value)
+
+
+def test_the_list_of_settings_holds_llama_indexes_own(make_llm):
+    with pytest.raises(ConfigurationError, match="system_prompt") as caught:
+        make_llm(zzz=1)
+    assert set(GraySwan.model_fields) <= set(re.findall(r"\w+", str(caught.value)))
+
+
+@pytest.mark.parametrize("prompt", [None, 3, ["text"], ChatMessage("text")], ids=repr)
+async def test_a_prompt_that_is_no_text_is_refused(make_llm, prompt):
+    llm = make_llm()
+    with pytest.raises(InvalidRequestError, match="take a text"):
+        llm.complete(prompt)
+    with pytest.raises(InvalidRequestError, match="take a text"):
+        list(llm.stream_complete(prompt))
+    with pytest.raises(InvalidRequestError, match="take a text"):
+        await llm.acomplete(prompt)
+    with pytest.raises(InvalidRequestError, match="take a text"):
+        [each async for each in await llm.astream_complete(prompt)]
 
 
 def test_no_key_is_told():
@@ -145,7 +178,7 @@ async def test_a_calls_arguments_win(last, sent):
 
 @pytest.mark.parametrize("name", ["seed", "response_format", "logprobs", "temprature", "strict"])
 async def test_an_argument_that_the_service_lacks_is_refused(last, grayswan_server, name):
-    with pytest.raises(InvalidRequestError, match=f"no argument '{name}'"):
+    with pytest.raises(InvalidRequestError, match=f"Unknown argument '{name}'"):
         await last(**{name: 1})
     assert grayswan_server.requests == []
 
@@ -582,7 +615,8 @@ def test_dumps_hold_no_secret(make_llm):
 
 
 def test_repr_tells_what_was_set(grayswan_server, make_llm):
-    expected = f"GraySwan(base_url='{grayswan_server.url}', temperature=0.0, max_retries=0)"
+    url = grayswan_server.url
+    expected = f"GraySwan(model='cygnet', base_url='{url}', temperature=0.0, max_retries=0)"
     assert repr(make_llm(temperature=0)) == expected
 
 

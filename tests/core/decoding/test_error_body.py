@@ -123,6 +123,19 @@ def test_the_wait_asked_for_is_in_the_message():
     )
 
 
+@pytest.mark.parametrize("status", [200, 404])
+def test_a_wrong_address_is_named_without_its_query(status):
+    url = "https://a.example/v1/chat/completion?secret=s"
+    error = error_from_refusal("text/event-stream", url, status, {}, b"Not Found")
+    assert "https://a.example/v1/chat/completion" in error.message
+    assert "secret" not in error.message
+
+
+def test_a_404_says_what_a_base_url_goes_without():
+    message = error_from_response(404, {}, b"").message
+    assert "base_url goes without /v1 and without the endpoint's path" in message
+
+
 @pytest.mark.parametrize(("status", "hint"), [(401, "GRAYSWAN_API_KEY"), (404, "base URL")])
 def test_there_is_a_hint_where_one_helps(status, hint):
     assert hint in error_from_response(status, {}, SERVICE).message
@@ -243,7 +256,7 @@ def test_a_wrong_content_type_is_named_with_the_start_of_the_body():
         "text/event-stream", {"content-type": "text/html", "x-request-id": "r"}, b"<html>Sign in"
     )
     assert ResponseError is type(error)
-    assert "text/html where text/event-stream" in error.message
+    assert "The API responded with text/html instead of text/event-stream" in error.message
     assert "<html>Sign in" in error.message
     assert ("r", "<html>Sign in") == (error.request_id, error.body)
 
@@ -311,7 +324,7 @@ def test_any_answer_that_is_none_is_an_api_error_with_words(status, headers, bod
     ("status", "kind"), [(200, ResponseError), (204, ResponseError), (302, APIStatusError)]
 )
 def test_a_refusal_is_told_by_its_status_or_else_by_its_type(status, kind):
-    assert kind is type(error_from_refusal("application/json", status, {}, b"<html>"))
+    assert kind is type(error_from_refusal("application/json", "", status, {}, b"<html>"))
 
 
 def http_date(**ahead):

@@ -80,7 +80,7 @@ def test_anthropics_choice_may_turn_parallel_calls_off():
     ],
 )
 def test_what_the_service_has_no_field_for_is_refused_with_advice(name, advice):
-    with pytest.raises(InvalidRequestError, match=f"no argument '{name}'") as caught:
+    with pytest.raises(InvalidRequestError, match=f"Unknown argument '{name}'") as caught:
         ask(**{name: 1})
     assert advice in str(caught.value)
 
