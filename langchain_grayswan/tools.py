@@ -22,6 +22,10 @@ ToolLike: TypeAlias = Mapping[str, Any] | type | Callable[..., Any] | BaseTool |
 _FUNCTIONS = ("function", "custom", "object", None)
 
 
+class _WireTool(dict[str, Any]):
+    """A tool in the API's form, as `bind_tools` keeps it for all calls to come."""
+
+
 def wire_tools(tools: Sequence[ToolLike]) -> list[dict[str, Any]]:
     """The tools in the API's form; those that are in it already stay as they are.
 
@@ -42,6 +46,8 @@ def wire_tool(tool: ToolLike) -> dict[str, Any]:
     Raises:
         InvalidRequestError: it is no function, or cannot be described.
     """
+    if isinstance(tool, _WireTool):
+        return tool
     if isinstance(tool, Mapping):
         tool = _from_response_format(tool)
     if isinstance(tool, Mapping) and tool.get("type") not in _FUNCTIONS:
@@ -64,16 +70,14 @@ def _described(tool: Any) -> dict[str, Any]:
             tool = tool.as_tool()
     function = convert_to_openai_tool(tool)["function"]
     # A key `strict` is left out: the API does not constrain arguments.
-    return {
-        "type": "function",
-        "function": {
-            "name": function["name"],
-            "description": function.get("description") or "",
-            "parameters": recursive_parameters(tool)
-            or function.get("parameters")
-            or {"type": "object", "properties": {}},
-        },
+    described = {
+        "name": function["name"],
+        "description": function.get("description") or "",
+        "parameters": recursive_parameters(tool)
+        or function.get("parameters")
+        or {"type": "object", "properties": {}},
     }
+    return _WireTool(type="function", function=described)
 
 
 def _from_response_format(tool: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from llama_index.core.tools import FunctionTool, ToolMetadata
 from llama_index.core.tools.types import BaseTool
@@ -23,8 +24,21 @@ _DEFINITIONS = "#/$defs/"
 _SENT = ("type", "properties", "required", "$defs")
 
 
+# A schema of pydantic's costs a third of a millisecond, and a call with tools needs it of each.
+_PARAMETERS: WeakKeyDictionary[type[BaseModel], dict[str, Any]] = WeakKeyDictionary()
+
+
 def parameters_of(metadata: ToolMetadata) -> dict[str, Any]:
-    """The JSON Schema of a tool's arguments: an object with properties."""
+    """The JSON Schema of a tool's arguments: an object with properties. Made once for a class."""
+    if type(metadata) is not ToolMetadata or metadata.fn_schema is None:
+        return _parameters_of(metadata)
+    parameters = _PARAMETERS.get(metadata.fn_schema)
+    if parameters is None:
+        parameters = _PARAMETERS[metadata.fn_schema] = _parameters_of(metadata)
+    return parameters.copy()
+
+
+def _parameters_of(metadata: ToolMetadata) -> dict[str, Any]:
     parameters: dict[str, Any] = metadata.get_parameters_dict()
     if "properties" in parameters or metadata.fn_schema is None:
         return parameters

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import functools
+import json
 from typing import Annotated
 
 import pytest
@@ -345,3 +346,10 @@ def test_openais_form_of_a_response_format_keeps_its_schema(schema):
     function = wire_tool(schema)["function"]
     assert function["name"] == "Person"
     assert function["parameters"]["properties"] == {"age": {"type": "integer"}}
+
+
+def test_a_tool_is_described_once_and_not_in_every_call():
+    (described,) = wire_tools([{"name": "look", "description": "Look.", "parameters": {}}])
+
+    assert wire_tools([described])[0] is described
+    assert json.loads(json.dumps(described)) == described == dict(described)

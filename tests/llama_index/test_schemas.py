@@ -181,3 +181,15 @@ async def test_objects_so_far_of_a_root_class_are_its_instances(llm, grayswan_se
     found = list(llm.stream_structured_predict(Numbers, PROMPT))
     assert {type(each) for each in found} == {Numbers}
     assert found[-1].root == [2, 3, 5]
+
+
+def test_the_schema_of_a_class_is_made_once(monkeypatch):
+    class Place(BaseModel):
+        city: str
+
+    metadata = ToolMetadata(description="Look.", name="look", fn_schema=Place)
+    first = parameters_of(metadata)
+    monkeypatch.setattr(Place, "model_json_schema", None)
+
+    assert parameters_of(metadata) == first
+    assert first["properties"]["city"]["type"] == "string"
