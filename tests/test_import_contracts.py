@@ -38,6 +38,10 @@ WRONG = {
         ("grayswan_batch/new.py", "import grayswan_core.wire"),
         ("grayswan_batch/models/new.py", "import llama_index.core"),
     ],
+    "Nothing imports the audit's runner": [
+        ("langchain_grayswan/new.py", "import grayswan_audit"),
+        ("grayswan_core/audit/new.py", "import grayswan_audit"),
+    ],
     "HTTP libraries are imported in grayswan_core.http alone": [
         ("grayswan_core/new.py", "import httpx"),
         ("langchain_grayswan/new.py", "import httpx"),

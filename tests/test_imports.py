@@ -35,6 +35,8 @@ def run(code: str, *, without: tuple[str, ...] = ()) -> subprocess.CompletedProc
         ("from llama_index.llms.grayswan import GraySwan", ("langchain", "starlette", "uvicorn")),
         ("import grayswan_core", ("llama_index", "langchain", "starlette", "uvicorn")),
         ("from grayswan_core import CygnetClient", ("llama_index", "langchain", "starlette")),
+        ("import grayswan_audit", ("llama_index", "langchain", "starlette", "uvicorn")),
+        ("import grayswan_audit.pytest_plugin", ("llama_index", "langchain", "starlette")),
         ("import grayswan_batch", ("llama_index", "langchain", "starlette", "ray", "rich")),
         ("import grayswan_devserver.__main__", ("llama_index", "langchain")),
         ("import grayswan_devserver.pytest_plugin", ("starlette", "uvicorn")),

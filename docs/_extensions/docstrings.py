@@ -25,6 +25,7 @@ _OURS = {
     "grayswan_core",
     "langchain_grayswan",
     "llama_index_grayswan",
+    "grayswan_audit",
     "grayswan_batch",
     "grayswan_devserver",
 }
