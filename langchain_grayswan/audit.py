@@ -276,12 +276,17 @@ def _model(serialized: Any, settings: dict[str, Any], kwargs: dict[str, Any]) ->
     return Model(name, takes_marks=ours)
 
 
+_RETRIEVED = (
+    "mark what fills the prompt with untrusted_variables(prompt, ...), or wrap the retriever in"
+    " untrusted_retriever(...)"
+)
 _CHANGES: dict[Kind, str] = {
-    "retrieved document": "wrap the retriever in untrusted_retriever(...)",
-    "canary": "wrap the retriever in untrusted_retriever(...)",
-    "document": "put mark_documents between the documents and the prompt",
-    "loaded document": "wrap the loader in untrusted_loader(...), or put mark_documents before the"
-    " prompt",
+    "retrieved document": _RETRIEVED,
+    "canary": _RETRIEVED,
+    "document": "mark what fills the prompt with untrusted_variables(prompt, ...), or put"
+    " mark_documents between the documents and the prompt",
+    "loaded document": "mark what fills the prompt with untrusted_variables(prompt, ...), or wrap"
+    " the loader in untrusted_loader(...)",
     "tool result": "wrap the tool in untrusted_tool(...)",
     "tool error": "wrap the tool in untrusted_tool(...)",
 }

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import grayswan_audit
 import grayswan_batch
 import grayswan_core
 import grayswan_devserver
@@ -95,7 +96,14 @@ def anchors(path):
 
 @pytest.mark.parametrize(
     "package",
-    [grayswan_core, langchain_grayswan, llama_index_grayswan, grayswan_batch, grayswan_devserver],
+    [
+        grayswan_audit,
+        grayswan_core,
+        langchain_grayswan,
+        llama_index_grayswan,
+        grayswan_batch,
+        grayswan_devserver,
+    ],
     ids=lambda package: package.__name__,
 )
 def test_every_public_name_is_in_the_reference(package):
