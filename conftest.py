@@ -19,6 +19,22 @@ from grayswan_devserver import DevServer
 _ENVIRONMENT = (API_KEY_VARIABLE, *MISSPELT_KEY_VARIABLES, *BASE_URL_VARIABLES)
 
 
+# What the local server responds where it finds nothing: no page may show that as an example.
+_NO_ANSWERS = ("I could not find an answer", "This local engine answers from the text")
+
+
+class _Printer:
+    """The built-in `print`, which fails where the pieces printed so far hold no answer."""
+
+    def __init__(self) -> None:
+        self._printed = ""
+
+    def __call__(self, *values: object, sep: str = " ", end: str = "\n", **options: Any) -> None:
+        print(*values, sep=sep, end=end, **options)
+        self._printed += sep.join(map(str, values)) + end
+        assert not any(each in self._printed for each in _NO_ANSWERS), self._printed
+
+
 def _start(namespace: dict[str, Any]) -> None:
     server = DevServer()
     server.__enter__()
@@ -26,6 +42,7 @@ def _start(namespace: dict[str, Any]) -> None:
     # LlamaIndex's sync calls take the thread's event loop, make one if need be, and never close it.
     namespace["_loop"] = asyncio.new_event_loop()
     asyncio.set_event_loop(namespace["_loop"])
+    namespace["print"] = _Printer()
     namespace["_environment"] = {name: os.environ.get(name) for name in _ENVIRONMENT}
     for name in _ENVIRONMENT:
         os.environ.pop(name, None)

@@ -14,6 +14,7 @@ import grayswan_core
 import grayswan_devserver
 import langchain_grayswan
 import llama_index_grayswan
+from grayswan_devserver import DevServer
 from grayswan_devserver.__main__ import _parser as devserver_parser
 
 ROOT = Path(__file__).parents[1]
@@ -123,6 +124,20 @@ def test_every_page_is_in_a_table_of_contents():
                 listed.update(page.parent.glob(f"{each}.md"))
 
     assert {page for page in PAGES if docs in page.parents} - listed == {docs / "index.md"}
+
+
+def test_the_examples_of_the_readme_print_the_answer_they_show(capsys):
+    with DevServer() as server, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRAY_SWAN_BASE_URL", server.url)
+        patch.setenv("GRAYSWAN_API_KEY", "local-test")
+        shown = 0
+        for language, text in FENCE.findall((ROOT / "README.md").read_text()):
+            expected = re.search(r"print\(.*\)  # (.*)$", text, re.MULTILINE)
+            if language == "python" and expected:
+                exec(text, {})  # noqa: S102 - the page's own words
+                assert capsys.readouterr().out == expected[1]
+                shown += 1
+    assert shown == 2
 
 
 def test_the_tests_on_the_page_of_the_local_server_pass(grayswan_server, monkeypatch):
