@@ -6,10 +6,10 @@ import ast
 import inspect
 import sys
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from rich.box import ROUNDED
 from rich.console import Console, Group, RenderableType
@@ -28,6 +28,7 @@ Show: TypeAlias = Callable[[str | None], None]
 _WIDEST = 120
 _SIDE_BY_SIDE = 100
 _REFRESHES_PER_SECOND = 20
+_UNTRUSTED_ROLES = frozenset({"data", "tool"})  # in which no instructions are expected
 _COLOURS = {"LangChain": "green", "LlamaIndex": "magenta"}
 
 
@@ -134,6 +135,23 @@ class Screen:
             self._write(f"{heading}:")
             self._write(text, indent="    ")
             self._write(f"The instruction in it: “{suspicious}”")
+        self._console.print()
+
+    def sent(self, messages: Sequence[Mapping[str, Any]], text: str) -> None:
+        """The messages of a request; lines of a text are green or red by the role."""
+        for message in messages:
+            role, content = message["role"], message.get("content") or ""
+            is_safe = role in _UNTRUSTED_ROLES
+            found = [line for line in text.splitlines() if line and line in content]
+            if self.animated:
+                shown = Text.assemble(
+                    (f"{role:>9}  ", "bold green" if is_safe else "bold"), content
+                )
+                shown.highlight_words(found, f"bold white on {'green' if is_safe else 'red'}")
+                self._console.print(shown)
+                continue
+            self._write(f"{role}{' (holds the page)' if found else ''}:")
+            self._write(content, indent="    ")
         self._console.print()
 
     @contextmanager

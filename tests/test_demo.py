@@ -76,7 +76,8 @@ def test_tells_every_part_of_the_story(told):
         "2  A LangChain chain",
         "3  A LlamaIndex query engine",
         "4  A page that gives instructions",
-        "5  A guard that does not leak",
+        "5  One line keeps a page out of the trusted roles",
+        "6  A guard that does not leak",
         "What it took",
         "How to go on",
     ]
@@ -120,6 +121,25 @@ def test_no_answer_follows_the_page(told):
     assert answers.count("The page is in: data") == 3
 
 
+def test_one_line_moves_the_page_from_trusted_roles_to_data(told):
+    _, _, part = told.stdout.partition("=== 5")
+    part, _, _ = part.partition("=== 6")
+    holders = re.findall(r"^(\w+) \(holds the page\):$", part, re.MULTILINE)
+    assert holders == ["system", "data", "user", "data", "tool"]
+    assert part.count("\n  > ") == 5
+    assert "This local engine answers" not in part
+
+
+def test_words_of_a_page_are_red_in_trusted_roles_and_green_in_data():
+    shown = {}
+    for role in ("system", "user", "data"):
+        console = Console(file=io.StringIO(), force_terminal=True, width=80)
+        Screen(console).sent([{"role": role, "content": "A page says so."}], "A page says so.")
+        shown[role] = console.file.getvalue()
+    assert all("37;41m" in shown[role] for role in ("system", "user"))
+    assert "37;42m" in shown["data"]
+
+
 def test_nothing_flagged_is_told(told):
     answers = re.findall(r"^  > (.*)$", told.stdout, re.MULTILINE)
     assert not [line for line in answers if SWAN_CODE in line]
@@ -155,7 +175,7 @@ def test_the_small_model_tells_the_whole_story_too():
     assert told.stdout.count("The page is in: data") == 3
     # What it says is no fact; that it says something is.
     codes = re.findall(r"^ {4}.*(?:show|cite)\(.*\n  > .*\w", told.stdout, re.MULTILINE)
-    assert len(codes) == 14
+    assert len(codes) == 19
 
 
 @pytest.fixture
