@@ -19,7 +19,7 @@ TESTS ?=
 FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help model demo notebooks test test-min test-ecosystem test-pages check format serve bench faults fuzz docs dist release-check clean
+.PHONY: help model demo notebooks test test-min test-ecosystem test-pages check format serve bench faults soak fuzz docs dist release-check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ bench: $(BENCH_VENV)/.bench ## measure side by side with the peers (SHORT=1: doe
 
 faults: $(BENCH_VENV)/.bench ## the same faults, ours and the peers', as a table
 	$(BENCH_VENV)/bin/python -m benchmarks.faults
+
+soak: $(VENV)/.check ## many calls while connections are cut at random: what is lost? (CALLS=20000)
+	$(RUN) tests/helpers/soak.py --calls $(or $(CALLS),20000)
 
 fuzz: $(BENCH_VENV)/.fuzz ## fuzz what reads the service's bytes (FUZZ_SECONDS=60)
 	FUZZ_SECONDS=$(FUZZ_SECONDS) $(BENCH_VENV)/bin/python fuzz/fuzz_stream.py

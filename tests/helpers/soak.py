@@ -21,10 +21,6 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
-
-if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).parents[1] / "core"))
 
 import anyio
 from wire_server import LAST_CHUNK, Close, Request, Reset, Stall, Step, WireServer, stream, whole
