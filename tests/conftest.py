@@ -5,12 +5,22 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from grayswan_core.config import API_KEY_VARIABLE, BASE_URL_VARIABLES, MISSPELT_KEY_VARIABLES
 
 pytest.register_assert_rewrite("conformance")
+
+
+ECOSYSTEM = Path(__file__).parent / "ecosystem"
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave third parties' packages to `make test-ecosystem`, which has them."""
+    asked_for = any("ecosystem" in argument for argument in config.args)
+    return True if collection_path == ECOSYSTEM and not asked_for else None
 
 
 @pytest.fixture(autouse=True)

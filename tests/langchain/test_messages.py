@@ -4,6 +4,7 @@ import copy
 import json
 import pickle
 import typing
+from itertools import count
 
 import pytest
 from langchain_core.documents import Document
@@ -64,7 +65,7 @@ def call(call_id: str, name: str, arguments: str) -> ToolCall:
             Turn("tool", "Sun", tool_call_id="1"),
         ),
     ],
-    ids=repr,
+    ids=count(),  # marks differ from one process to the next
 )
 def test_a_message_is_a_turn(message, turn):
     assert turns_from_messages([message]) == [turn]
@@ -213,6 +214,7 @@ class TestDataMessage:
             mark_untrusted("A page."),
             DataMessage("A page.").content,
         ],
+        ids=count(),
     )
     @pytest.mark.parametrize(
         "retold",

@@ -146,6 +146,7 @@ def test_messages_of_a_placeholder_are_marked():
         ({"a": "x y"}, f"{{'a': '{marked('x y')}'}}"),
         (None, "None"),
     ],
+    ids=["list", "dict", "none"],
 )
 def test_values_of_other_types_are_marked_inside(value, shown):
     prompt = untrusted_variables(PromptTemplate.from_template("{a}"), "a")

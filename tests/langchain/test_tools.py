@@ -146,7 +146,7 @@ def plant_tool(root: Node) -> None:
 
 
 @pytest.mark.parametrize(
-    "given", [Node, Branch, plant, plant_tool], ids=lambda each: str(each)[:30]
+    "given", [Node, Branch, plant, plant_tool], ids=["model", "dict", "function", "tool"]
 )
 def test_a_schema_that_contains_itself_keeps_its_definitions(given):
     """langchain-google #24225: the children of a tree become a list of anything."""
