@@ -54,7 +54,18 @@ nitpicky = True
 nitpick_ignore_regex = [("py:obj", ".*"), ("py:(class|exc|data)", r"(?!grayswan_core\.[A-Z]).*")]
 
 html_theme = "furo"
-html_title = "grayswan-integrations"
+html_title = f"grayswan-integrations {version}"
+html_favicon = "_static/favicon.svg"
+_REPOSITORY = "https://github.com/grayswan-integrations/grayswan-integrations"
+html_theme_options = {
+    "source_repository": _REPOSITORY,
+    "source_branch": "main",
+    "source_directory": "docs/",
+    "footer_icons": [{"name": "Repository", "url": _REPOSITORY, "html": "GitHub", "class": ""}],
+    # The blue of the pictures, and a lighter one of the same hue.
+    "light_css_variables": {"color-brand-primary": "#0969da", "color-brand-content": "#0969da"},
+    "dark_css_variables": {"color-brand-primary": "#58a6ff", "color-brand-content": "#58a6ff"},
+}
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_show_sphinx = False
