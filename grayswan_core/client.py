@@ -39,7 +39,7 @@ _EVENT_STREAM = "text/event-stream"
 
 
 class CygnetClient(Closing):
-    """Speaks to the Cygnet API.
+    """A client of the Cygnet API.
 
     It may be used from any number of threads and event loops at once, and in forked processes.
     It is a context manager, sync and async; a call after `close` opens new connections.
@@ -132,7 +132,7 @@ class CygnetClient(Closing):
         return self._exchange.arun(self._stream_call(request, stop, answer, review))
 
     def moderate(self, request: ModerationRequest) -> ModerationResponse:
-        """Let the API judge a text. Errors are those of `complete`."""
+        """Have the API judge a text. Errors are those of `complete`."""
         return only(self._exchange.run(self._moderation_call(request)))
 
     async def amoderate(self, request: ModerationRequest) -> ModerationResponse:
@@ -210,7 +210,7 @@ def _body(written: Callable[[], bytes]) -> bytes:
 
 
 def _stopped(response: ChatResponse, stop: Sequence[str]) -> ChatResponse:
-    """The answer cut at the first stop sequence of each choice."""
+    """The response, cut at the first stop sequence of each choice."""
     for choice in response.choices if stop else ():
         text, found = truncate(choice.message.content or "", stop)
         if found:

@@ -3,7 +3,7 @@
 ```
 GraySwanError
 ├── ConfigurationError                    no key, a base URL that cannot be used
-├── InvalidRequestError (ValueError)      what cannot be sent; nothing went out
+├── InvalidRequestError (ValueError)      cannot be sent; nothing was
 │   └── UnsupportedContentError           an image, an unknown role, ...
 └── APIError                              something happened to a request
     ├── APIConnectionError                no response, or the connection broke
@@ -18,11 +18,11 @@ GraySwanError
     │   ├── UnprocessableEntityError      422
     │   ├── RateLimitError                429
     │   └── InternalServerError           5xx
-    └── ResponseError                     status 200, but not a response we can read
+    └── ResponseError                     status 200, but not a valid response
         ├── IncompleteStreamError         the stream ended before the response did
         ├── ToolCallMissingError (ValueError)    no tool was called where one had to be
         ├── ToolCallArgumentsError (ValueError)  a tool call's arguments are cut or unreadable
-        ├── ContentFilterError            the model refused, and that was to be an error
+        ├── ContentFilterError            the model refused, and was set to raise
         │   └── CygnalViolationError      a guard blocked something, which was to be an error
         └── StreamError                   the API reported an error inside the stream
 ```
@@ -238,7 +238,7 @@ class InternalServerError(APIStatusError):
 
 
 class ResponseError(APIError):
-    """The status said 200, but the body is not a response that can be read."""
+    """The status was 200, but the body is not a valid response."""
 
 
 class IncompleteStreamError(ResponseError):
@@ -256,7 +256,7 @@ class ToolCallArgumentsError(ResponseError, ValueError):
 
 
 class ContentFilterError(ResponseError):
-    """The model refused to answer, and the model was set to make that an error."""
+    """The model refused, and `raise_on_content_filter` is set."""
 
 
 class CygnalViolationError(ContentFilterError):

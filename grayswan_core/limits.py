@@ -1,4 +1,4 @@
-"""How long and how much: the waits and the sizes a client puts up with. Pure values, checked."""
+"""Timeouts and size limits of a client, as validated values."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ def _check_wait(name: str, wait: float) -> None:
 class Timeout:
     """Longest waits in seconds; None waits for ever.
 
-    A service is silent, or it dawdles, or the whole takes too long: `read`, `between_chunks`
-    and `total` are for one each. The time that the caller's own code takes between two chunks
+    An API may be silent, send nothing useful, or take too long in all: `read`, `between_chunks`
+    and `total` bound one each. The time that the caller's own code takes between two chunks
     is in none of them.
 
     Attributes:
         connect: For a connection to be made.
-        read: For the next bytes of an answer, whatever they are.
+        read: For the next bytes of a response, whatever they are.
         write: For a piece of the request to be taken.
         pool: For a free connection when all are in use.
         between_chunks: For the next chunk of a stream. Comments that keep the connection alive
-            and bytes that make no chunk do not count. A refusal's body has as long.
+            and bytes that make no chunk do not count. The body of an error response has as long.
         total: For the whole call: every try, the waits between them, and the streaming.
     """
 
@@ -91,12 +91,12 @@ class Timeout:
 
 @dataclass(frozen=True)
 class Limits:
-    """What an answer may weigh, in bytes, and how many connections may be open.
+    """The largest responses, in bytes, and how many connections may be open.
 
     Attributes:
         max_event_size: Of one event of a stream.
-        max_response_size: Of one answer, a stream's events and comments all together.
-        max_error_size: Of a refusal's body; what comes after is not read.
+        max_response_size: Of one response, all events and comments of a stream together.
+        max_error_size: Of the body of an error response; the rest is not read.
         max_connections: At once, in one process for sync calls and in each event loop.
         idle_seconds: After which an unused connection is closed, and not used again.
     """

@@ -1,7 +1,7 @@
 """The settings both adapters' models share, and the client they make. A pydantic mixin.
 
 A model is data: it can be copied, pickled and compared. So the client is no part of it; it is
-made at the first call and made anew when a setting it depends on has changed. Keys and headers
+created at the first call, and again when a setting it depends on has changed. Keys and headers
 are in no dump, pickle or repr; an unpickled model reads its key from the environment again.
 """
 
@@ -299,10 +299,10 @@ class ModelSettings(Closing, BaseModel):
     def _ask(
         self, turns: Sequence[Turn], arguments: Mapping[str, Any], *, stream: bool = False
     ) -> CompletionCall:
-        """What one call asks: the settings, and the call's arguments, which win.
+        """The request of one call: the settings, and the call's arguments, which take precedence.
 
         Raises:
-            InvalidRequestError: it cannot be sent, or holds several answers in one stream.
+            InvalidRequestError: it cannot be sent, or requests several responses in one stream.
         """
         messages = assign_roles(turns, tool_result_role=self.tool_result_role)
         settings = {name: getattr(self, name) for name in (*SAMPLING_FIELDS, "stop")}
@@ -310,8 +310,8 @@ class ModelSettings(Closing, BaseModel):
         what = build_call(messages, settings, arguments, setting_names=names)
         if stream and what.request.n is not None and what.request.n > 1:
             raise InvalidRequestError(
-                f"A stream holds one answer, and n={what.request.n} asks for several. Ask for"
-                " them without streaming, or pass n=1 to the stream."
+                f"A stream holds one response, but n={what.request.n}. Request several"
+                " without streaming, or pass n=1 to the stream."
             )
         return replace(what, raise_on_content_filter=self.raise_on_content_filter)
 
@@ -324,7 +324,7 @@ class ModelSettings(Closing, BaseModel):
         return self._ask(turns, arguments, stream=stream)
 
     def _connection(self) -> tuple[Any, ...]:
-        """All that a client depends on; the client is made anew when any of it changes."""
+        """The settings a client depends on; a new client is created when any of them changes."""
         return (
             self.api_key,
             self.base_url,

@@ -20,7 +20,7 @@ __all__ = ["Disconnect", "Generation"]
 
 
 class Generation:
-    """The pieces of one answer, taken from a blocking generator in worker threads."""
+    """The pieces of one response, taken from a blocking generator in worker threads."""
 
     def __init__(self, pieces: Pieces) -> None:
         self._pieces = pieces

@@ -11,7 +11,7 @@ __all__ = ["InvalidBodyError", "RefusedError", "error_body", "json_response"]
 
 
 class RefusedError(Exception):
-    """The request is refused with `status` and a body in the service's own error shape."""
+    """The request is refused with `status` and a body in the API's own error format."""
 
     def __init__(self, status: int, code: str, message: str, detail: str) -> None:
         super().__init__(message)
@@ -30,7 +30,7 @@ class InvalidBodyError(Exception):
 
 
 def error_body(code: str, message: str, detail: str) -> dict[str, Any]:
-    """An error in the service's own shape."""
+    """An error in the API's own format."""
     return {
         "error": True,
         "message": message,

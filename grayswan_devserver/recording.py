@@ -22,9 +22,9 @@ class RecordedRequest:
         authorized: whether a key came along.
         body: the JSON object that was sent, empty where there was none.
         raw: the body as it came.
-        request_id: the `x-request-id` of the answer.
-        status: the status of the answer, or `None` before there is one.
-        aborted: whether the client went away before it had the whole answer.
+        request_id: the `x-request-id` of the response.
+        status: the status of the response, or `None` before there is one.
+        aborted: whether the client disconnected before the end of the response.
     """
 
     method: str

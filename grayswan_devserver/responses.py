@@ -1,4 +1,4 @@
-"""The two ways an answer leaves: as one JSON object, or as a stream of events."""
+"""The two forms of a response: one JSON object, or a stream of events."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class _EngineResponse:
 
 
 class PlainResponse(_EngineResponse):
-    """The whole answer as one JSON object; `finish` has the last word on it."""
+    """The whole response as one JSON object; `finish` may change it."""
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class PlainResponse(_EngineResponse):
 
 
 class EventStreamResponse(_EngineResponse):
-    """The answer as server-sent events, each sent as soon as the engine has written it.
+    """The response as server-sent events, each sent as soon as the engine has generated it.
 
     `chunk_delay` is the pause before each piece, in seconds. An engine that fails before its
     first piece is answered with status 500, or 400 where the request does not fit it; one that

@@ -4,7 +4,7 @@ A token is a word (`\w+`), a single CJK character, or a single other character t
 white space. White space belongs to the token after it, at the end of a text to the one before
 it. So `"It's 3 pm. "` has 6 tokens: `It`, `'`, `s`, ` 3`, ` pm`, `. `.
 
-The counts are deterministic and need no model file. They are no estimate of what the service
+The counts are deterministic and need no model file. They are no estimate of what the API
 would count.
 """
 

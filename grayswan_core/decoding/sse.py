@@ -1,4 +1,4 @@
-"""Bytes of an event stream to its events. Pure, byte-level.
+"""Bytes of an event stream to its events. Sans-I/O, byte-level.
 
 The rules are those of the WHATWG HTML standard, "Interpreting an event stream"
 (https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation):
@@ -55,7 +55,7 @@ class EventDecoder:
             EventTooLargeError: the event in progress has more bytes than the limit.
         """
         if (
-            # One event of one line of data is what services write at a time, most of the time.
+            # One event of one line of data is what APIs write at a time, most of the time.
             piece.startswith(b"data: ")
             and piece.find(b"\n") == len(piece) - 2
             and piece.endswith(b"\n")

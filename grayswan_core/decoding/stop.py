@@ -1,4 +1,4 @@
-"""Stop sequences, which the service lacks: found here, also across chunks. Pure."""
+"""Stop sequences, which the API lacks: found here, also across chunks. Sans-I/O."""
 
 from __future__ import annotations
 

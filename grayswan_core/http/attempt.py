@@ -174,7 +174,7 @@ class Attempt(Generic[_T]):
         """The items that the end of the body completes.
 
         Raises:
-            APIError: it is a refusal, or not the end of an answer.
+            APIError: it is an error response, or the response is incomplete.
         """
         if self._refusal is not None and self._status is not None:
             start = self._refusal[: self._limits.max_error_size]
@@ -211,7 +211,7 @@ class Attempt(Generic[_T]):
         return self._reader.finished
 
     def judge(self, error: APIError) -> bool:
-        """Tell an error what is known of the answer; whether another try is possible."""
+        """Add to an error what is known of the response; whether another try is possible."""
         self._reader.failed(error)
         if error.status_code is None:
             error.status_code = self._status

@@ -67,11 +67,11 @@ class Deadline:
         self._chunk_end = self.clock() + self._between_chunks
 
     def expect_nothing(self) -> None:
-        """No answer is being read now; only the call as a whole has its end."""
+        """No response is being read; only the call's total timeout applies."""
         self._chunk_end = self._tail_end = inf
 
     def expect_end(self, seconds: float) -> None:
-        """The answer is whole, and what may still come is waited for this long at most."""
+        """The response is complete; the rest of the body is awaited this long at most."""
         self._tail_end = min(self._tail_end, self.clock() + seconds)
 
     def expect_more(self) -> None:

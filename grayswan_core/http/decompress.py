@@ -1,4 +1,4 @@
-"""Compressed bodies unpacked a little at a time. Pure.
+"""Incremental decompression of bodies. Sans-I/O.
 
 Identity is asked for, but a gateway may compress all the same. What a small body unpacks to can
 be huge, so no step here makes more than a piece's worth, and whoever takes the pieces counts.
@@ -49,7 +49,7 @@ class Unpacker:
         """What this piece unpacks to, in pieces.
 
         Raises:
-            ResponseError: it is not packed as was said.
+            ResponseError: it is not encoded as its header says.
         """
         if not self._packed:
             yield piece

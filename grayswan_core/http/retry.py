@@ -23,7 +23,7 @@ class RetryPolicy:
         max_retries: Tries after the first; 0 turns retrying off.
         first_delay: Longest wait before the second try, in seconds; it doubles each time.
         max_delay: Longest wait the doubling reaches, in seconds.
-        max_retry_after: Longest wait followed when the service asks for one, in seconds. When
+        max_retry_after: Longest wait followed when the API asks for one, in seconds. When
             it asks for more, the error is raised at once with the figure on it.
     """
 

@@ -47,7 +47,7 @@ class Turn:
 
     Attributes:
         speaker: Who speaks, by any name the frameworks use (`human`, `ai`, `developer`, ...).
-        text: What is said.
+        text: Its text.
         tool_calls: The calls an assistant made in this turn.
         tool_call_id: The call that a tool's result answers.
     """
@@ -103,7 +103,7 @@ def _message(turn: Turn, tool_result_role: ToolResultRole, called: set[str]) -> 
         raise UnsupportedContentError(
             f"Only an assistant's message can hold tool calls, and one of the role {role!r} does."
         )
-    # A model may write half a character, and a tool may repeat it. What a user wrote is refused.
+    # A model may write half a character, and a tool may repeat it. In a user's text it is rejected.
     text = turn.text if role in _WRITTEN_BY_HAND else escape_surrogates(turn.text)
     return Message(
         role=role,

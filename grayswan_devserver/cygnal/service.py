@@ -40,9 +40,9 @@ class CygnalService:
     """Answers the requests for Cygnal.
 
     Args:
-        engine: writes the answers behind the judge.
+        engine: generates the responses behind the judge.
         chunk_delay: pause before each piece of a stream, in seconds.
-        script: answers to be given before the engine and the judge are asked.
+        script: scripted responses, which come before those of the engine and the judge.
         quota: tokens that are judged before the quota is used up; None for no end. Over it, the
             monitor answers 429, and completions are passed on unfiltered, as the API does.
     """

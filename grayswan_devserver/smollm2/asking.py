@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["MAX_TOKENS", "asked"]
 
 MAX_TOKENS = 1024
-"""The longest answer, in tokens, to a request without `max_tokens`; a model this small may
+"""The longest response, in tokens, to a request without `max_tokens`; a model this small may
 otherwise repeat itself until its context is full."""
 
 
@@ -28,7 +28,7 @@ def asked(request: ChatRequest, tool: FunctionDefinition | None) -> dict[str, An
         "stream": True,
         "stream_options": {"include_usage": True},
         "max_tokens": request.max_tokens or MAX_TOKENS,
-        # The service's defaults, where llama.cpp has others.
+        # The API's defaults, where llama.cpp has others.
         "temperature": 1.0 if request.temperature is None else request.temperature,
         "top_p": 1.0 if request.top_p is None else request.top_p,
         # All that the model writes is its answer, whatever tags it writes.

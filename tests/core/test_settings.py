@@ -258,7 +258,7 @@ def test_a_stream_holds_one_answer():
     made = settings(n=2)
     turns = [Turn("human", "Hello")]
     assert 2 == made._ask(turns, {}).request.n
-    with pytest.raises(InvalidRequestError, match="A stream holds one answer"):
+    with pytest.raises(InvalidRequestError, match="A stream holds one response"):
         made._ask(turns, {}, stream=True)
     assert 1 == made._ask(turns, {"n": 1}, stream=True).request.n
 

@@ -184,9 +184,9 @@ async def test_an_argument_that_the_service_lacks_is_refused(last, grayswan_serv
 
 
 async def test_several_answers_in_a_stream_are_refused(llm):
-    with pytest.raises(InvalidRequestError, match="A stream holds one answer"):
+    with pytest.raises(InvalidRequestError, match="A stream holds one response"):
         llm.stream_chat(HELLO, n=2)
-    with pytest.raises(InvalidRequestError, match="A stream holds one answer"):
+    with pytest.raises(InvalidRequestError, match="A stream holds one response"):
         await llm.astream_chat(HELLO, n=2)
 
 
