@@ -48,11 +48,14 @@ def parse_url(url: str) -> Target:
     Raises:
         ConfigurationError: it is no http(s) URL.
     """
-    parts = urlsplit(url)
     try:
+        parts = urlsplit(url)
+        if parts.scheme not in _DEFAULT_PORTS:
+            raise ValueError("it does not begin with http:// or https://")  # noqa: TRY301
         port = parts.port if parts.port is not None else _DEFAULT_PORTS[parts.scheme]
         address = Address(parts.scheme, ascii_host(parts.hostname or ""), port)
-    except (KeyError, ValueError) as error:
+        query = f"?{parts.query}" if parts.query else ""
+        path = quote(f"{parts.path or '/'}{query}", safe=_AS_IT_IS)
+    except ValueError as error:  # a UnicodeError is one
         raise ConfigurationError(f"The base URL cannot be used: {error}.") from None
-    path = quote(f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}", safe=_AS_IT_IS)
     return Target(address, f"POST {path} HTTP/1.1\r\nhost: {address.authority}\r\n")

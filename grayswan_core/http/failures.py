@@ -80,8 +80,13 @@ def _reason(error: BaseException) -> str:
     return str(words).rstrip(".")
 
 
-def _strip(error: BaseException | None) -> None:
-    """Take the frames off an error and those behind it."""
-    while error is not None:
-        error.__traceback__ = None
-        error = error.__cause__ or error.__context__
+def _strip(error: BaseException) -> None:
+    """Take the frames off an error and all those behind it, in groups too."""
+    seen: set[int] = set()
+    left: list[BaseException | None] = [error]
+    while left:
+        each = left.pop()
+        if each is not None and id(each) not in seen:
+            seen.add(id(each))
+            each.__traceback__ = None
+            left += [each.__cause__, each.__context__, *getattr(each, "exceptions", ())]
