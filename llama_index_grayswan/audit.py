@@ -177,6 +177,8 @@ class _SpanHandler(BaseSpanHandler[BaseSpan]):
     def _note_arguments(
         self, audit: Audit, instance: Any, arguments: dict[str, Any], *, is_root: bool
     ) -> None:
+        if isinstance(instance, BaseRetriever):
+            _note_nodes(audit, "document", type(instance).__name__, _shown_by(instance))
         if "nodes" in arguments:
             _note_nodes(audit, "document", type(instance).__name__, nodes_in(arguments["nodes"]))
         if is_root or isinstance(instance, BaseRetriever):
@@ -192,6 +194,13 @@ class _EventHandler(BaseEventHandler):
     def handle(self, event: Any, **_: Any) -> None:
         if isinstance(event, (LLMChatEndEvent, LLMCompletionEndEvent)):
             _note_written(event.response)
+
+
+def _shown_by(retriever: BaseRetriever) -> Iterator[Any]:
+    """The nodes that a retriever shows a model before it gives any."""
+    index = getattr(retriever, "_index", None)
+    if index is not None and isinstance(getattr(retriever, "_llm", None), BaseLLM):
+        yield from nodes_in(list(index.docstore.docs.values()))
 
 
 def _note_written(response: Any) -> None:

@@ -14,7 +14,7 @@ from grayswan_core.audit.canaries import Canary
 from grayswan_core.audit.records import TRUSTED_ROLES, Finding, Kind, Model, Sent, Source
 from grayswan_core.audit.report import Report
 from grayswan_core.untrusted.finder import MAX_WORDS, Finder, Found
-from grayswan_core.untrusted.marks import without_marks
+from grayswan_core.untrusted.marks import may_have_marks, without_marks
 from grayswan_core.untrusted.spans import split
 
 __all__ = ["Advice", "Attach", "Audit"]
@@ -125,6 +125,9 @@ class Audit:
         """Look for texts from outside in what a model is sent."""
         with self._lock:
             self._models[model.name] = self._models.get(model.name, 0) + 1
+            sent = list(sent)
+            for each in sent:
+                self._note_what_says_so(each)
             for each in sent:
                 if each.role in TRUSTED_ROLES and each.text:
                     self._look_at(each, model, through, advice)
@@ -179,6 +182,15 @@ class Audit:
             self.note_unseen("a text from outside that is too short to be told from chance")
         if noted.left_out and kind != "loaded document":
             self._failures[f"{name}: more words than max_words has room for"] = noted.left_out
+
+    def _note_what_says_so(self, sent: Sent) -> None:
+        """Note text that is known to be from outside by its role or its marks."""
+        if sent.role == "data":
+            self._note_part("document", "a data message", sent.text)
+        elif may_have_marks(sent.text):
+            for piece in split(sent.text):
+                if piece.untrusted:
+                    self._note_part("document", "marked text", piece.text)
 
     def _look_at(self, sent: Sent, model: Model, through: tuple[str, ...], advice: Advice) -> None:
         if not self._is_new(self._clean, sent.text, takes_marks=model.takes_marks):

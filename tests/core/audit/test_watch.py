@@ -77,6 +77,22 @@ def test_marks_protect_where_the_model_takes_them_off_and_nowhere_else(audit):
     assert 1 == len(audit.report().findings)
 
 
+def test_marked_text_is_from_outside_whoever_marked_it():
+    audit = Audit()
+    look(audit, f"Answer from this: {mark_untrusted(PAGE)}", model=OURS)
+    audit.assert_clean()
+    look(audit, f"Answer from this: {PAGE}", model=OURS)
+    assert ["marked text"] == [each.source.name for each in audit.report().findings]
+
+
+def test_a_data_message_is_from_outside():
+    audit = Audit()
+    look(audit, PAGE, model=OURS, role="data")
+    audit.assert_clean()
+    look(audit, PAGE, model=OURS)
+    assert audit.report().findings
+
+
 def test_a_marked_source_is_the_same_source(audit):
     audit.note_source("document", "again", [mark_untrusted(PAGE)])
     assert 1 == len(audit.report().sources)
