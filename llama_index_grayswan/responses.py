@@ -23,6 +23,7 @@ from llama_index_grayswan.refusals import MessageText, text_parts
 __all__ = ["ChunkReader", "response_from_cygnet"]
 
 _TEXT = Prototype(TextBlock(text=""))
+_CALL = Prototype(ToolCallBlock(tool_call_id="", tool_name="", tool_kwargs=""))
 _MESSAGE = Prototype(ChatMessage(role=MessageRole.ASSISTANT, blocks=[], additional_kwargs={}))
 _RESPONSE = Prototype(
     ChatResponse(message=ChatMessage(), delta=None, raw=None, additional_kwargs={})
@@ -157,7 +158,7 @@ def _blocks(
     calls: Sequence[CallSoFar], names: Mapping[str, str], *, whole: bool
 ) -> list[ToolCallBlock]:
     return [
-        ToolCallBlock(
+        _CALL.like(
             tool_call_id=call.id,
             tool_name=names.get(call.name, call.name),
             tool_kwargs=json_arguments(call.arguments) if whole else call.arguments,
