@@ -18,7 +18,6 @@ __all__ = [
     "machine",
     "probe",
     "side_by_side",
-    "waits",
 ]
 
 LEAKAGE = ROOT / "benchmarks/leakage/results/results.json"
@@ -98,16 +97,6 @@ def case(title: str) -> Picture | Words:
             if "failure" in each
         },
     )
-
-
-def waits(title: str) -> Picture | Words:
-    """How long one waits in a case, by the clock."""
-    figures = _performance()
-    if figures is None:
-        return Words(NONE_YET)
-    found = figures["cases"][title]["contenders"]
-    waited = {name: each["wall_us"] / 1e3 for name, each in found.items() if "wall_us" in each}
-    return bars(title.capitalize(), waited, "ms", _ours(waited), digits=2)
 
 
 def imports() -> Picture | Words:

@@ -350,7 +350,6 @@ def test_the_figures_of_performance_are_those_that_were_measured():
     said = repr(figures.case("stream"))
     assert "  ChatGraySwan: 7.2 µs\n  ChatOpenAI: failed: OSError" in said
     assert "CPU of an import\n  ChatGraySwan: 300 ms\n  httpx: 90 ms" == repr(figures.imports())
-    assert "One call\n  ChatGraySwan: 1.00 ms\n" in repr(figures.waits("one call"))
     said = repr(figures.probe("idle stream, KiB"))
     assert "Idle stream\n  ChatGraySwan: 32 KiB\n  ChatOpenAI: 60 KiB" == said
 
@@ -359,7 +358,6 @@ def test_without_figures_it_is_said_how_to_make_them(tmp_path, monkeypatch):
     monkeypatch.setattr(figures, "PERFORMANCE", tmp_path / "none.json")
     for shown in (figures.machine(), figures.side_by_side(), figures.case("one call")):
         assert NONE_YET == repr(shown)
-    assert NONE_YET == repr(figures.waits("one call"))
     assert NONE_YET == repr(figures.imports()) == repr(figures.probe("idle stream, KiB"))
 
 

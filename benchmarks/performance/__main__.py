@@ -14,14 +14,14 @@ import subprocess
 import sys
 import time
 from contextlib import ExitStack
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from benchmarks.performance.cases import CASES, Case
 from benchmarks.performance.measuring import in_turns
 from benchmarks.performance.plots import draw
-from benchmarks.performance.probes import IMPORTS, PROBES
+from benchmarks.performance.probes import COLD_START, IDLE_STREAM, IMPORTS
 from benchmarks.performance.ratios import ratios
 from benchmarks.performance.server import running_server
 from benchmarks.performance.table import write_table
@@ -32,24 +32,13 @@ _PACKAGES = (
     "langchain-openai",
     "llama-index-core",
     "llama-index-llms-openai-like",
-    "grayswan-api",
     "httpx",
+    "httptools",
 )
+_MODELS = ("ChatGraySwan", "ChatOpenAI", "GraySwan", "OpenAILike")
 _PROBED = {
-    "new model, us": ("ChatGraySwan", "ChatOpenAI", "GraySwan", "OpenAILike"),
-    "model, KiB": ("ChatGraySwan", "ChatOpenAI", "GraySwan", "OpenAILike"),
-    "idle stream, KiB": (
-        "bare httpx",
-        "the core alone",
-        "LangChain floor",
-        "simplest LangChain model",
-        "ChatGraySwan",
-        "ChatOpenAI",
-        "LlamaIndex floor",
-        "simplest LlamaIndex model",
-        "GraySwan",
-        "OpenAILike",
-    ),
+    COLD_START: ("burst-1", _MODELS),
+    IDLE_STREAM: ("idle-1", ("bare httpx", "the core alone", *_MODELS)),
 }
 
 
@@ -68,7 +57,7 @@ def main() -> None:
             for case in CASES
             if options.only in case.name
         },
-        "imports_ms": _imports(2 if options.short else 5),
+        "imports_ms": _imports(1 if options.short else 3),
         "probes": _probes(1 if options.short else 3),
     }
     (options.out / "results.json").write_text(json.dumps(results, indent=1))
@@ -81,13 +70,20 @@ def _machine() -> dict[str, Any]:
     return {
         "python": platform.python_version(),
         "cpus": os.cpu_count(),
-        "versions": {name: version(name) for name in _PACKAGES},
+        "versions": {name: _version(name) for name in _PACKAGES},
     }
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:  # run from a clone that is not installed
+        return "not installed"
 
 
 def _measured(case: Case, *, short: bool) -> dict[str, Any]:
     _say(case.name)
-    with running_server() as server, ExitStack() as stack:
+    with running_server(tls=case.tls) as server, ExitStack() as stack:
         work = case.contenders(server, stack)
         rounds = min(2, case.rounds) if short else case.rounds
         samples = in_turns(work, rounds=rounds, warm_up=case.warm_up)
@@ -122,15 +118,14 @@ def _import_cpu(there: str, code: str) -> float:
 
 def _probes(rounds: int) -> dict[str, dict[str, float]]:
     found: dict[str, dict[str, float]] = {}
-    for probe in PROBES:
+    for probe, (manner, contenders) in _PROBED.items():
         _say(probe)
+        samples: dict[str, list[float]] = {name: [] for name in contenders}
         with running_server() as server:
-            found[probe] = {
-                contender: statistics.median(
-                    _probe(probe, contender, f"{server}/idle-5") for _ in range(rounds)
-                )
-                for contender in _PROBED[probe]
-            }
+            for _ in range(rounds):
+                for name, values in samples.items():
+                    values.append(_probe(probe, name, f"{server}/{manner}"))
+        found[probe] = {name: statistics.median(values) for name, values in samples.items()}
     return found
 
 

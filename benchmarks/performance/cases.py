@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.performance.contenders import CONTENDERS, Contender
 
-__all__ = ["CASES", "Case"]
+__all__ = ["CASES", "STRUCTURED", "TOOLS", "Case"]
 
 _CALLS = 20
-_BEGINNINGS = 5
-_THREADS = 32
+_STREAMS = 100
+_PACED = 20
+_OURS = ("ChatGraySwan", "GraySwan")
 
-Work = Callable[[], int]
+Work = Callable[[], "int | tuple[int, list[float]]"]
 
 
 @dataclass(frozen=True)
@@ -28,81 +28,98 @@ class Case:
         name: What the reader sees.
         unit: What one unit of the work is.
         manner: The first part of the path, which tells the server how to answer.
-        work: Makes one contender's work, which gives how many units it did. What is to be
-            closed at the end goes on the stack.
+        work: Makes one contender's work, which gives how many units it did, and how late each of
+            them was where that is known. What is to be closed at the end goes on the stack.
         rounds: How many rounds count in a whole run.
         warm_up: How many rounds before that do not.
-        without: Contenders that do not take part.
+        tls: Whether over TLS.
+        peers: Whether the peers take part.
     """
 
     name: str
     unit: str
     manner: str
-    work: Callable[[Contender, ExitStack], Work]
-    rounds: int = 11
+    work: Callable[[Contender, ExitStack], Work | None]
+    rounds: int = 7
     warm_up: int = 1
-    without: tuple[str, ...] = ()
+    tls: bool = False
+    peers: bool = True
 
     def contenders(self, server: str, stack: ExitStack) -> dict[str, Work]:
-        """Every contender's work against a server."""
-        return {
+        """Every contender's work against a server; those that have none do not take part."""
+        works = {
             name: self.work(make(f"{server}/{self.manner}"), stack)
             for name, make in CONTENDERS.items()
-            if name not in self.without
+            if self.peers or name in _OURS
         }
+        return {name: work for name, work in works.items() if work is not None}
 
 
-def _calls(contender: Contender, _: ExitStack) -> Work:
+def _repeated(call: Callable[[], object]) -> Work:
     def work() -> int:
         for _ in range(_CALLS):
-            contender.call()
+            call()
         return _CALLS
 
     return work
+
+
+def _calls(contender: Contender, _: ExitStack) -> Work:
+    return _repeated(contender.call)
+
+
+def _tools(count: int) -> Callable[[Contender, ExitStack], Work]:
+    return lambda contender, _: _repeated(contender.calling(count))
 
 
 def _stream(contender: Contender, _: ExitStack) -> Work:
     return contender.stream
 
 
-def _firsts(contender: Contender, _: ExitStack) -> Work:
-    def work() -> int:
-        for _ in range(_BEGINNINGS):
-            contender.first()
-        return _BEGINNINGS
-
-    return work
+def _tool_stream(contender: Contender, _: ExitStack) -> Work:
+    return contender.tool_stream
 
 
-def _conversation(messages: int) -> Callable[[Contender, ExitStack], Work]:
+def _events(contender: Contender, _: ExitStack) -> Work | None:
+    return contender.events
+
+
+def _structured(length: int) -> Callable[[Contender, ExitStack], Work]:
     def make(contender: Contender, _: ExitStack) -> Work:
-        converse = contender.converse(messages)
-
         def work() -> int:
-            converse()
-            return messages
+            found = len(contender.structured())
+            if found != length - 12:
+                raise ValueError(f"The output has {found} characters.")
+            return length // 4
 
         return work
 
     return make
 
 
-def _concurrent(
-    start: Callable[[Contender], Coroutine[Any, Any, Any]], count: int, units: int = 1
-) -> Callable[[Contender, ExitStack], Work]:
+def _at_once(count: int) -> Callable[[Contender, ExitStack], Work]:
+    async def work(contender: Contender) -> int:
+        await asyncio.gather(*(contender.acall() for _ in range(count)))
+        return count
+
+    return _in_one_loop(work)
+
+
+async def _paced(contender: Contender) -> tuple[int, list[float]]:
+    late = await asyncio.gather(*(contender.astream() for _ in range(_STREAMS)))
+    found = [each for stream in late for each in stream]
+    if len(found) != _STREAMS * _PACED:
+        raise ValueError(f"There were {len(found)} chunks.")
+    return len(found), found
+
+
+def _in_one_loop(run: Callable[[Contender], Any]) -> Callable[[Contender, ExitStack], Work]:
+    """Work in one loop for all rounds, as in a server: some contenders do not survive a second."""
+
     def make(contender: Contender, stack: ExitStack) -> Work:
-        # One loop for all rounds, as in a server: some contenders do not survive a second one.
         loop = asyncio.new_event_loop()
         stack.callback(_end, loop)
-
-        async def all_at_once() -> None:
-            await asyncio.gather(*(start(contender) for _ in range(count)))
-
-        def work() -> int:
-            loop.run_until_complete(all_at_once())
-            return count * units
-
-        return work
+        return lambda: loop.run_until_complete(run(contender))
 
     return make
 
@@ -120,74 +137,29 @@ async def _cancel_all() -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _acall(contender: Contender) -> object:
-    return await contender.acall()
+STRUCTURED = {
+    length: f"structured stream, {length:,} characters" for length in (1_000, 4_000, 16_000)
+}
+"""Cases of structured output by the length of its arguments."""
 
-
-async def _astream(contender: Contender) -> int:
-    return await contender.astream()
-
-
-def _threads(contender: Contender, stack: ExitStack) -> Work:
-    pool = stack.enter_context(ThreadPoolExecutor(_THREADS))
-
-    def work() -> int:
-        list(pool.map(lambda _: contender.call(), range(2 * _THREADS)))
-        return 2 * _THREADS
-
-    return work
-
-
-_FLOORS = ("LangChain floor", "LlamaIndex floor")
-_SIMPLEST = ("simplest LangChain model", "simplest LlamaIndex model")
-# With a thousand connections in one pool of httpx's, each costs minutes.
-_ONE_POOL = ("bare httpx", "grayswan-api", *_SIMPLEST)
-
-
-def _sync(*given: Any, without: tuple[str, ...] = (), **more: Any) -> Case:
-    return Case(*given, without=without, **more)
-
+TOOLS = {count: f"{count} tool{'s' if count > 1 else ''} a call" for count in (1, 10, 50)}
+"""Cases of calls by the number of tools on offer."""
 
 CASES = [
-    _sync("one call", "call", "burst-1", _calls),
-    _sync("stream, burst", "chunk", "burst-1000", _stream, rounds=15),
-    _sync("stream, 16 KiB pieces", "chunk", "pieces-1000", _stream),
-    _sync("stream, one chunk a millisecond", "chunk", "paced-200", _stream, rounds=5),
-    _sync("time to first token", "stream", "paced-200", _firsts, rounds=5, without=_FLOORS),
-    _sync("stream of a tool call", "chunk", "tools-1000", _stream, without=(*_FLOORS, *_SIMPLEST)),
-    _sync("calls from 32 threads", "call", "burst-1", _threads, rounds=7),
-    Case("1 async call", "call", "burst-1", _concurrent(_acall, 1)),
-    Case("20 concurrent calls", "call", "burst-1", _concurrent(_acall, 20)),
+    Case("one call", "call", "burst-1", _calls, rounds=11),
+    Case("one call, TLS", "call", "burst-1", _calls, tls=True),
+    Case("stream, an event a write", "chunk", "events-1000", _stream),
+    Case("stream, an event a write, TLS", "chunk", "events-1000", _stream, tls=True),
+    Case("200 calls at once", "call", "burst-1", _at_once(200), rounds=5),
+    # With the peers this takes minutes.
+    Case("1,000 calls at once", "call", "burst-1", _at_once(1000), rounds=3, peers=False),
     Case(
-        "200 concurrent calls",
-        "call",
-        "burst-1",
-        _concurrent(_acall, 200),
-        rounds=5,
+        "100 paced streams", "chunk", f"paced-{_PACED}", _in_one_loop(_paced), rounds=3, warm_up=1
     ),
-    Case(
-        "1,000 concurrent calls",
-        "call",
-        "burst-1",
-        _concurrent(_acall, 1000),
-        rounds=2,
-        without=_ONE_POOL,
-    ),
-    Case("1 async stream", "chunk", "burst-100", _concurrent(_astream, 1, 100)),
-    Case("20 concurrent streams", "chunk", "burst-100", _concurrent(_astream, 20, 100), rounds=5),
-    Case("100 concurrent streams", "chunk", "burst-100", _concurrent(_astream, 100, 100), rounds=4),
-    Case("200 concurrent streams", "chunk", "burst-100", _concurrent(_astream, 200, 100), rounds=2),
-    Case(
-        "1,000 concurrent streams",
-        "chunk",
-        "burst-20",
-        _concurrent(_astream, 1000, 20),
-        rounds=1,
-        without=_ONE_POOL,
-    ),
-    _sync("stream, 10 times longer", "chunk", "burst-10000", _stream, rounds=3),
-    _sync("stream, 100 times longer", "chunk", "burst-100000", _stream, rounds=1, warm_up=0),
-    _sync("history of 10 messages", "message", "burst-1", _conversation(10), without=_FLOORS),
-    _sync("history of 100 messages", "message", "burst-1", _conversation(100), without=_FLOORS),
-    _sync("history of 1,000 messages", "message", "burst-1", _conversation(1000), without=_FLOORS),
+    Case(STRUCTURED[1_000], "chunk", "call-1000", _structured(1_000), rounds=5),
+    Case(STRUCTURED[4_000], "chunk", "call-4000", _structured(4_000), rounds=3, warm_up=0),
+    Case(STRUCTURED[16_000], "chunk", "call-16000", _structured(16_000), rounds=1, warm_up=0),
+    Case("tool-call stream", "chunk", "call-4000", _tool_stream),
+    *(Case(name, "call", "burst-1", _tools(count), rounds=5) for count, name in TOOLS.items()),
+    Case("protocol events", "event", "events-1000", _events),
 ]

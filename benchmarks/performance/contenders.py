@@ -1,20 +1,22 @@
-"""What is compared: each with one call, one stream, and both async, made ready in one place.
+"""What is compared: the same work for each model, made ready in one place.
 
 Every stream is read to its end and gives the number of its chunks, so that a contender that
-loses chunks is seen. The two floors answer from chunks made before, without any I/O: what is left
-is what the framework itself costs.
+loses chunks is seen.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
-from contextlib import closing
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from benchmarks.performance.bare import KEY, QUESTION, Bare
+from pydantic import BaseModel
+
+from benchmarks.performance.bare import QUESTION
 from benchmarks.performance.models import LANGCHAIN, LLAMA_INDEX
+from benchmarks.performance.wire import TOOL
 
 __all__ = ["CONTENDERS", "Contender"]
 
@@ -25,154 +27,134 @@ class Contender:
 
     Attributes:
         name: What the reader sees.
-        call: One request; waits for all of its answer. So do the next three.
-        stream: The same as a stream; gives the number of its chunks.
+        call: One request; waits for all of its response.
         acall: `call`, async.
-        astream: `stream`, async.
-        first: Begins a stream and leaves it after its first chunk.
-        converse: Makes a call with so many earlier messages.
+        stream: The same as a stream; gives the number of its chunks.
+        astream: `stream`, async; gives each chunk's lateness in seconds, where it is paced.
+        calling: Makes a call with so many tools.
+        tool_stream: A stream of a tool's call; gives the number of its chunks.
+        structured: A stream of structured output; gives the last output's text.
+        events: A stream of LangChain's protocol events; gives the number of its deltas.
     """
 
     name: str
     call: Callable[[], object]
-    stream: Callable[[], int]
     acall: Callable[[], Awaitable[object]]
-    astream: Callable[[], Awaitable[int]]
-    first: Callable[[], object]
-    converse: Callable[[int], Callable[[], object]]
+    stream: Callable[[], int]
+    astream: Callable[[], Awaitable[list[float]]]
+    calling: Callable[[int], Callable[[], object]]
+    tool_stream: Callable[[], int]
+    structured: Callable[[], str]
+    events: Callable[[], int] | None = None
+
+
+class Report(BaseModel):
+    """What was found."""
+
+    text: str
+
+
+_SCHEMA = Report.model_json_schema()
 
 
 def _count(chunks: Iterator[Any]) -> int:
     return sum(1 for _ in chunks)
 
 
-def _first(chunks: Generator[Any, None, None]) -> object:
-    with closing(chunks):
-        return next(chunks)
+async def _late(chunks: AsyncIterator[Any], text_of: Callable[[Any], str]) -> list[float]:
+    found = []
+    async for chunk in chunks:
+        sent = text_of(chunk)
+        if sent[:1].isdigit():
+            found.append(time.monotonic() - float(sent))
+    return found
 
 
-async def _acount(chunks: AsyncIterator[Any]) -> int:
-    count = 0
-    async for _ in chunks:
-        count += 1
-    return count
+def _functions(count: int) -> list[Callable[..., str]]:
+    def function(number: int) -> Callable[..., str]:
+        def look_up(city: str, days: int = 3, unit: str = "celsius") -> str:
+            """Look up the weather of a city for some days, in a unit of temperature."""
+            return f"{city} {days} {unit}"
 
+        look_up.__name__ = f"look_up_{number}"
+        return look_up
 
-def _turns(count: int) -> list[tuple[str, str]]:
-    """A conversation: who says what, the user last."""
-    return [(("user", "assistant")[turn % 2], f"Turn {turn}. {QUESTION}") for turn in range(count)]
+    return [function(number) for number in range(count)]
 
 
 def _langchain(name: str, url: str) -> Contender:
-    from langchain_core.messages import AIMessage, HumanMessage
+    from langchain_core.tools import tool
 
     model = LANGCHAIN[name](url)
+    given = {"method": "function_calling"} if name == "ChatOpenAI" else {}
+    structured = model.with_structured_output(_SCHEMA, **given)
+    with_tool = model.bind_tools([_SCHEMA])
 
-    def converse(count: int) -> Callable[[], object]:
-        kinds = {"user": HumanMessage, "assistant": AIMessage}
-        messages = [kinds[role](text) for role, text in [*_turns(count), ("user", QUESTION)]]
-        return lambda: model.invoke(messages)
+    def calling(count: int) -> Callable[[], object]:
+        bound = model.bind_tools([tool(function) for function in _functions(count)])
+        return lambda: bound.invoke(QUESTION)
+
+    def whole() -> str:
+        *_, last = structured.stream(QUESTION)
+        return str(last["text"])
+
+    def events() -> int:
+        found = model.stream_events(QUESTION, version="v3")
+        return sum(event["event"] == "content-block-delta" for event in found)
 
     return Contender(
         name,
         call=lambda: model.invoke(QUESTION),
-        stream=lambda: _count(model.stream(QUESTION)),
         acall=lambda: model.ainvoke(QUESTION),
-        astream=lambda: _acount(model.astream(QUESTION)),
-        first=lambda: _first(model.stream(QUESTION)),
-        converse=converse,
+        stream=lambda: _count(model.stream(QUESTION)),
+        astream=lambda: _late(model.astream(QUESTION), lambda chunk: chunk.text),
+        calling=calling,
+        tool_stream=lambda: _count(with_tool.stream(QUESTION)),
+        structured=whole,
+        events=events,
     )
 
 
 def _llama_index(name: str, url: str) -> Contender:
     from llama_index.core.llms import ChatMessage
+    from llama_index.core.program.function_program import get_function_tool
+    from llama_index.core.prompts import PromptTemplate
+    from llama_index.core.tools import FunctionTool
 
     llm = LLAMA_INDEX[name](url)
     messages = [ChatMessage(role="user", content=QUESTION)]
+    prompt = PromptTemplate(QUESTION)
 
-    async def astream() -> int:
-        return await _acount(await llm.astream_chat(messages))
+    async def astream() -> list[float]:
+        return await _late(await llm.astream_chat(messages), lambda chunk: chunk.delta or "")
 
-    def converse(count: int) -> Callable[[], object]:
-        history = [ChatMessage(role=role, content=text) for role, text in _turns(count)]
-        return lambda: llm.chat([*history, *messages])
+    def calling(count: int) -> Callable[[], object]:
+        tools = [FunctionTool.from_defaults(function) for function in _functions(count)]
+        return lambda: llm.chat_with_tools(tools, chat_history=messages)
+
+    def tool_stream() -> int:
+        tools = [get_function_tool(Report)]
+        return _count(llm.stream_chat_with_tools(tools, chat_history=messages))
+
+    def whole() -> str:
+        *_, last = llm.stream_structured_predict(Report, prompt)
+        return str(last.text)
 
     return Contender(
         name,
         call=lambda: llm.chat(messages),
-        stream=lambda: _count(llm.stream_chat(messages)),
         acall=lambda: llm.achat(messages),
+        stream=lambda: _count(llm.stream_chat(messages)),
         astream=astream,
-        first=lambda: _first(llm.stream_chat(messages)),
-        converse=converse,
+        calling=calling,
+        tool_stream=tool_stream,
+        structured=whole,
     )
 
 
-def _official(url: str) -> Contender:
-    import httpx
-    from gray_swan import AsyncGraySwan, GraySwan
-
-    # Its own HTTP client cannot be made with httpx 0.28: it passes an argument that is gone.
-    client = GraySwan(base_url=url, api_key=KEY, http_client=httpx.Client())
-    aclient = AsyncGraySwan(base_url=url, api_key=KEY, http_client=httpx.AsyncClient())
-    asked: dict[str, Any] = {
-        "messages": _wire(0),
-        "model": "cygnet-v0.2",
-    }
-
-    async def astream() -> int:
-        return await _acount(await aclient.chat.completion.create(**asked, stream=True))
-
-    def first() -> object:
-        with client.chat.completion.create(**asked, stream=True) as chunks:
-            return next(iter(chunks))
-
-    def converse(count: int) -> Callable[[], object]:
-        conversation = {**asked, "messages": _wire(count)}
-        return lambda: client.chat.completion.create(**conversation)
-
-    return Contender(
-        "grayswan-api",
-        call=lambda: client.chat.completion.create(**asked),
-        stream=lambda: _count(client.chat.completion.create(**asked, stream=True)),
-        acall=lambda: aclient.chat.completion.create(**asked),
-        astream=astream,
-        first=first,
-        converse=converse,
-    )
-
-
-def _bare_httpx(url: str) -> Contender:
-    service = Bare(url)
-
-    def first() -> object:
-        with closing(service.pieces(_wire(0))) as pieces:
-            return next(pieces)
-
-    def converse(count: int) -> Callable[[], object]:
-        messages = _wire(count)
-        return lambda: service.call(messages)
-
-    return Contender(
-        "bare httpx",
-        call=lambda: service.call(_wire(0)),
-        stream=lambda: _count(service.stream(_wire(0))),
-        acall=lambda: service.acall(_wire(0)),
-        astream=lambda: _acount(service.astream(_wire(0))),
-        first=first,
-        converse=converse,
-    )
-
-
-def _wire(count: int) -> list[dict[str, str]]:
-    """A question after so many earlier messages."""
-    turns = [*_turns(count), ("user", QUESTION)]
-    return [{"role": role, "content": text} for role, text in turns]
-
+assert Report.__name__ == TOOL  # noqa: S101 - the server calls it by that name
 
 CONTENDERS: dict[str, Callable[[str], Contender]] = {
     **{name: partial(_langchain, name) for name in LANGCHAIN},
     **{name: partial(_llama_index, name) for name in LLAMA_INDEX},
-    "grayswan-api": _official,
-    "bare httpx": _bare_httpx,
 }

@@ -1,21 +1,22 @@
-"""What was aimed at, and what several whole runs gave: `python -m benchmarks.performance.goals`.
-
-It reads `results/*.json`, a run each, and prints a Markdown table.
-"""
+"""What is aimed at, and what a whole run gave."""
 
 from __future__ import annotations
 
-import json
-import statistics
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
+
+from benchmarks.performance.cases import STRUCTURED
+from benchmarks.performance.probes import COLD_START, IDLE_STREAM
+from benchmarks.performance.ratios import PAIRS
 
 __all__ = ["GOALS", "Goal", "table"]
 
 Run = Mapping[str, Any]
+
+_PEERS = {"LangChain": "ChatOpenAI", "LlamaIndex": "OpenAILike"}
+_OURS = {"LangChain": "ChatGraySwan", "LlamaIndex": "GraySwan"}
+_PAIR = dict(zip(_PEERS, PAIRS, strict=True))
 
 
 @dataclass(frozen=True)
@@ -24,107 +25,100 @@ class Goal:
 
     Attributes:
         what: What the reader sees.
-        figure: Takes the figure from a run.
-        bound: The figure aimed at.
-        at_least: Whether the figure is to be at least that, or at most.
+        figure: Takes the figure of a framework from a run.
+        bounds: The figures aimed at, by the framework.
+        at_least: Whether a figure is to be at least that, or at most.
     """
 
     what: str
-    figure: Callable[[Run], float]
-    bound: float
-    at_least: bool
+    figure: Callable[[Run, str], float]
+    bounds: Mapping[str, float]
+    at_least: bool = True
 
-    def met(self, figure: float) -> bool:
-        return figure >= self.bound if self.at_least else figure <= self.bound
-
-
-def _ratio(case: str, name: str) -> Callable[[Run], float]:
-    return lambda run: float(run["cases"][case]["ratios"][name]["median"])
+    def met(self, figure: float, bound: float) -> bool:
+        return figure >= bound if self.at_least else figure <= bound
 
 
-def _import(name: str) -> Callable[[Run], float]:
-    return lambda run: float(run["imports_ms"][name])
+def _cheaper(case: str, *bounds: float) -> Goal:
+    def figure(run: Run, framework: str) -> float:
+        return float(run["cases"][case]["ratios"][_PAIR[framework]]["median"])
+
+    return Goal(f"{case}: peer ÷ ours", figure, _both(*bounds))
 
 
-def _spread(case: str, name: str) -> Callable[[Run], float]:
-    def figure(run: Run) -> float:
-        found = run["cases"][case]["contenders"][name]
-        return float(found["cpu_max_us"] / found["cpu_us"])
-
-    return figure
+def _both(*bounds: float) -> dict[str, float]:
+    return dict(zip(_PEERS, bounds, strict=False))
 
 
-def _probe(probe: str, name: str, over: str | None = None) -> Callable[[Run], float]:
-    def figure(run: Run) -> float:
-        found = run["probes"][probe]
-        return float(found[name] / found[over]) if over else float(found[name])
+def _growth(case: str, over: str, bound: float) -> Goal:
+    def figure(run: Run, framework: str) -> float:
+        ours = [
+            run["cases"][name]["contenders"][_OURS[framework]]["cpu_us"] for name in (case, over)
+        ]
+        return float(ours[0] / ours[1])
 
-    return figure
-
-
-def _peer(case: str, ours: str, bound: float) -> Goal:
-    peer = "OpenAILike" if ours.startswith("GraySwan") else "ChatOpenAI"
-    return Goal(f"{case}: {peer} ÷ {ours}", _ratio(case, f"{peer} ÷ {ours}"), bound, at_least=True)
+    return Goal(f"{case}: ours ÷ {over}", figure, _both(bound, bound), at_least=False)
 
 
-def _floor(case: str, ours: str, floor: str) -> Goal:
-    name = f"{ours} ÷ ({floor} + bare httpx)"
-    return Goal(f"{case}: {name}", _ratio(case, name), 1.5, at_least=False)
+def _lateness(run: Run, framework: str) -> float:
+    found = run["cases"]["100 paced streams"]["contenders"]
+    return float(found[_OURS[framework]]["late_ms"] / found[_PEERS[framework]]["late_ms"])
 
 
-_STREAM = "stream, burst"
-_CALLS = "200 concurrent calls"
-_STREAMS = "100 concurrent streams"
+def _cold(run: Run, framework: str) -> float:
+    found = run["probes"][COLD_START]
+    return float(found[_PEERS[framework]] / found[_OURS[framework]])
+
+
+def _import(run: Run, framework: str) -> float:
+    return float(run["imports_ms"][f"{_OURS[framework]}, over {framework}"])
+
+
+def _idle(run: Run, framework: str) -> float:
+    found = run["probes"][IDLE_STREAM]
+    return float(found[_OURS[framework]] / found["bare httpx"])
+
 
 GOALS = [
-    _peer(_STREAM, "ChatGraySwan", 5),
-    _floor(_STREAM, "ChatGraySwan", "LangChain floor"),
-    _peer(_STREAM, "GraySwan", 4),
-    _floor(_STREAM, "GraySwan", "LlamaIndex floor"),
-    _peer("one call", "ChatGraySwan", 2.5),
-    _peer("one call", "GraySwan", 2.5),
-    _peer(_CALLS, "ChatGraySwan", 3),
-    _peer(_CALLS, "GraySwan", 3),
-    Goal(f"{_CALLS}: largest ÷ median", _spread(_CALLS, "ChatGraySwan"), 2, at_least=False),
-    _peer(_STREAMS, "ChatGraySwan", 3),
-    _peer(_STREAMS, "GraySwan", 3),
-    *(
-        Goal(f"import of {name}, ms", _import(name), 60, at_least=False)
-        for name in ("ChatGraySwan, over LangChain", "GraySwan, over LlamaIndex")
+    _cheaper("one call", 4, 4.5),
+    _cheaper("one call, TLS", 4, 4.5),
+    _cheaper("stream, an event a write", 9, 7),
+    _cheaper("stream, an event a write, TLS", 6, 5),
+    _cheaper("200 calls at once", 10, 8),
+    _growth("1,000 calls at once", "200 calls at once", 1.1),
+    _cheaper("100 paced streams", 4, 4),
+    Goal(
+        "100 paced streams, p99 lateness: ours ÷ peer", _lateness, _both(0.5, 0.5), at_least=False
     ),
-    Goal("a new ChatGraySwan, µs", _probe("new model, us", "ChatGraySwan"), 1000, at_least=False),
-    Goal("a new GraySwan, µs", _probe("new model, us", "GraySwan"), 1000, at_least=False),
-    *(
-        Goal(
-            f"memory of an idle stream: {name} ÷ bare httpx",
-            _probe("idle stream, KiB", name, "bare httpx"),
-            1.2,
-            at_least=False,
-        )
-        for name in ("the core alone", "ChatGraySwan", "GraySwan")
-    ),
+    _cheaper(STRUCTURED[4_000], 6, 6),
+    _cheaper(STRUCTURED[16_000], 12, 12),
+    _growth(STRUCTURED[16_000], STRUCTURED[4_000], 1.3),
+    _cheaper("tool-call stream", 6, 6),
+    _cheaper("50 tools a call", 1.5, 1.5),
+    _cheaper("protocol events", 7),
+    Goal("cold start, over the framework: peer ÷ ours", _cold, _both(8, 8)),
+    Goal("import over the framework, CPU ms", _import, _both(60, 60), at_least=False),
+    Goal("memory of an idle stream: ours ÷ bare httpx", _idle, _both(1, 1), at_least=False),
 ]
 
 
-def table(runs: Sequence[Run]) -> list[str]:
-    """The lines of a Markdown table: each goal, and each run's figure."""
-    numbers = range(1, len(runs) + 1)
-    lines = ["| | goal | " + " | ".join(f"run {number}" for number in numbers) + " | met |"]
-    lines.append("|---|---:|" + "---:|" * len(runs) + "---|")
+def table(run: Run) -> list[str]:
+    """The lines of a Markdown table: each goal, and the run's figures."""
+    lines = ["| | goal | LangChain | LlamaIndex |", "|---|---:|---:|---:|"]
     for goal in GOALS:
-        figures = [goal.figure(run) for run in runs]
-        bound = f"{'≥' if goal.at_least else '≤'} {goal.bound:g}"
-        cells = " | ".join(_spelt(figure) for figure in figures)
-        met = "yes" if goal.met(statistics.median(figures)) else "**no**"
-        lines.append(f"| {goal.what} | {bound} | {cells} | {met} |")
+        sign = "≥" if goal.at_least else "≤"
+        bounds = " / ".join(dict.fromkeys(f"{sign} {bound:g}" for bound in goal.bounds.values()))
+        cells = " | ".join(_cell(goal, run, framework) for framework in _PEERS)
+        lines.append(f"| {goal.what} | {bounds} | {cells} |")
     return lines
 
 
-def _spelt(figure: float) -> str:
-    return f"{figure:.2f}" if abs(figure) < 20 else f"{figure:.0f}"  # noqa: PLR2004 - two digits
-
-
-if __name__ == "__main__":
-    paths = sorted((Path(__file__).parent / "results").glob("*.json"))
-    found = [json.loads(path.read_text()) for path in paths]
-    sys.stdout.write("\n".join(table(found)) + "\n")
+def _cell(goal: Goal, run: Run, framework: str) -> str:
+    if framework not in goal.bounds:
+        return ""
+    try:
+        figure = goal.figure(run, framework)
+    except KeyError:
+        return "not measured"
+    spelt = f"{figure:.2f}" if abs(figure) < 20 else f"{figure:.0f}"  # noqa: PLR2004 - two digits
+    return spelt if goal.met(figure, goal.bounds[framework]) else f"**{spelt}**"
