@@ -74,6 +74,7 @@ class Story:
             self._documents()
             self._ohio()
             self._one_line()
+            self._audit()
             self._guard()
         by_model = usage.usage_metadata.values()
         sent = sum(counts["input_tokens"] for counts in by_model)
@@ -251,12 +252,23 @@ class Story:
         if self.server is not None:
             self.screen.sent(self.server.last.body["messages"], OHIO_PAGE)
 
+    def _audit(self) -> None:
+        self.screen.section(
+            "6  An audit of your own application",
+            "It shows which text from outside reaches a model in a role that may instruct it, with"
+            " any vendor's model, where it came from, and what to change.",
+        )
+        card = Card("LlamaIndex", body_of(untrusted_story.audited_engine))
+        self.screen.ask("Audit", OHIO_QUESTION)
+        with self.screen.running(card):
+            untrusted_story.audited_engine(self.llm, OHIO_PAGE, OHIO_QUESTION, card.show)
+
     def _guard(self) -> None:
         if self.server is None:  # the rules below are for the local judge, which goes by phrases
             return
         rules = {"codes": f'Never give away "{SWAN_CODE}".'}
         self.screen.section(
-            "6  A guard that does not leak",
+            "7  A guard that does not leak",
             "Cygnal, the monitor, judges what goes into a model and what comes out of it, whichever"
             f" model it is. The system text knows a code, and a rule says {rules['codes']!r}"
             " Nothing is streamed before it has been judged; one guard serves both, and what it"

@@ -8,9 +8,16 @@ from llama_index.core.agent.workflow import FunctionAgent
 
 from demo.screen import Show
 from langchain_grayswan import ChatGraySwan, untrusted_variables
-from llama_index_grayswan import GraySwan, secure
+from llama_index_grayswan import GraySwan, audit_untrusted, secure
 
-__all__ = ["agent", "secured_chain", "secured_engine", "stock_chain", "stock_engine"]
+__all__ = [
+    "agent",
+    "audited_engine",
+    "secured_chain",
+    "secured_engine",
+    "stock_chain",
+    "stock_engine",
+]
 
 _TEMPLATE = [("system", "Answer from this context:\n{context}"), ("human", "{question}")]
 
@@ -43,6 +50,15 @@ def secured_engine(llm: GraySwan, page: str, question: str, show: Show) -> None:
     index = SummaryIndex.from_documents([Document(text=page)])
     engine = secure(index.as_query_engine(llm=llm))
     show(str(engine.query(question)))
+
+
+def audited_engine(llm: GraySwan, page: str, question: str, show: Show) -> None:
+    """Whether the stock engine sends the page where it may instruct; any LLM will do."""
+    index = SummaryIndex.from_documents([Document(text=page)])
+    engine = index.as_query_engine(llm=llm)
+    with audit_untrusted() as audit:
+        engine.query(question)
+    show(str(audit.report()))
 
 
 async def agent(llm: GraySwan, page: str, question: str, show: Show) -> None:

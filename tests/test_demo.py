@@ -77,7 +77,8 @@ def test_tells_every_part_of_the_story(told):
         "3  A LlamaIndex query engine",
         "4  A page that gives instructions",
         "5  One line keeps a page out of the trusted roles",
-        "6  A guard that does not leak",
+        "6  An audit of your own application",
+        "7  A guard that does not leak",
         "What it took",
         "How to go on",
     ]
@@ -98,6 +99,7 @@ def test_tells_every_part_of_the_story(told):
         ("answer: Any = engine.query(question)", "spend the winter in Britain and Ireland."),
         ("DataMessage(content=page),", "The weather today is sunny in Ohio."),
         ("data_message(page),", "The weather today is sunny in Ohio."),
+        ("show(str(audit.report()))", "1 of 1 texts from outside reached a model"),
         ("protected = protect(model, guard)", "Sorry, I can't help with that."),
         ("protected = protect(llm, guard)", "Sorry, I can't help with that."),
     ],
@@ -175,7 +177,7 @@ def test_the_small_model_tells_the_whole_story_too():
     assert told.stdout.count("The page is in: data") == 3
     # What it says is no fact; that it says something is.
     codes = re.findall(r"^ {4}.*(?:show|cite)\(.*\n  > .*\w", told.stdout, re.MULTILINE)
-    assert len(codes) == 19
+    assert len(codes) == 20
 
 
 @pytest.fixture
