@@ -160,7 +160,7 @@ class Attempt(Generic[_T]):
             deadline.go_on(came)
         if self._room < 0:
             raise ResponseError(
-                f"The answer is larger than {self._limits.max_response_size:,} bytes (limit"
+                f"The response is larger than {self._limits.max_response_size:,} bytes (limit"
                 " `max_response_size`)."
             )
         if reader.finished:

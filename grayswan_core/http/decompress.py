@@ -38,8 +38,8 @@ class Unpacker:
         codings = [name for name in named if name not in ("", "identity")]
         if codings not in ([], ["gzip"], ["x-gzip"], ["deflate"]):
             raise ResponseError(
-                f"The answer is packed as {coding[:100]!r}, which was not asked for and cannot"
-                " be unpacked within the limits. A gateway on the way may be set to do so."
+                f"The response is encoded as {coding[:100]!r}, which was not requested and cannot"
+                " be decompressed within the limits. A gateway on the way may be set to do so."
             )
         self._packed = bool(codings)
         self._begun = b""
@@ -75,13 +75,13 @@ class Unpacker:
             ResponseError: it is packed and cut short.
         """
         if self._packed and not (self._unpack is not None and self._unpack.eof):
-            raise ResponseError("The body of the answer cannot be unpacked: it is cut short.")
+            raise ResponseError("The response body cannot be decompressed: it is truncated.")
 
     def _step(self, piece: bytes) -> bytes:
         try:
             unpacked: bytes = self._unpack.decompress(piece, _PIECE_SIZE)
         except zlib.error as error:
-            raise ResponseError(f"The body of the answer cannot be unpacked: {error}.") from error
+            raise ResponseError(f"The response body cannot be decompressed: {error}.") from error
         return unpacked
 
 
