@@ -15,7 +15,6 @@ from grayswan_core.http.httpx_client import (
     Head,
     HttpxClient,
     client_options,
-    library_of,
     translating,
 )
 from grayswan_core.http.loop_end import at_loop_end
@@ -40,8 +39,7 @@ class AsyncHttpxTransport:
         self._given: HttpxClient | None = None
         self._new_client = given if callable(given) else None
         if given is not None and self._new_client is None:
-            library_of(given, "AsyncClient")
-            self._given = HttpxClient(given, is_own=False)
+            self._given = HttpxClient(given, "AsyncClient", is_own=False)
         self._limits = limits
         self._proxy = proxy
         self._loops: dict[asyncio.AbstractEventLoop, _LoopClient] = {}
@@ -91,7 +89,7 @@ class AsyncHttpxTransport:
             make = self._new_client or (
                 lambda: httpx.AsyncClient(**client_options(url, self._limits, self._proxy))
             )
-            own = _LoopClient(HttpxClient(make(), is_own=self._new_client is None))
+            own = _LoopClient(HttpxClient(make(), "AsyncClient", is_own=self._new_client is None))
             ended = [each for each in self._loops if each.is_closed()]
             for each in ended:
                 self._loops.pop(each, None)

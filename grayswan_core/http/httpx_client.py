@@ -60,12 +60,16 @@ class HttpxClient:
 
     Args:
         client: The client.
+        kind: Which it has to be, `Client` or `AsyncClient`.
         is_own: Whether it was made here; another adds its own headers, credentials and cookies.
+
+    Raises:
+        ConfigurationError: it is no client, or one of another kind.
     """
 
-    def __init__(self, client: Any, *, is_own: bool) -> None:
+    def __init__(self, client: Any, kind: str, *, is_own: bool) -> None:
         self.client = client
-        self.library = library_of(client, _kind(client))
+        self.library = library_of(client, kind)
         self._is_own = is_own
         self._process = os.getpid() if is_own else None
         # What responses set is never sent: it would tie separate requests together.
@@ -218,7 +222,3 @@ def _proxy_refused(proxy: Proxy | None, error: Exception) -> Exception:
         status_code=int(status),
         should_retry=status[0] == "5",
     )
-
-
-def _kind(client: object) -> str:
-    return "AsyncClient" if hasattr(client, "aclose") else "Client"

@@ -15,7 +15,6 @@ from grayswan_core.http.httpx_client import (
     Head,
     HttpxClient,
     client_options,
-    library_of,
     translating,
 )
 from grayswan_core.http.protocol import Request
@@ -37,8 +36,7 @@ class HttpxTransport:
     def __init__(self, given: Any, limits: Limits, proxy: Proxy | None) -> None:
         self._given: HttpxClient | None = None
         if given is not None:
-            library_of(given, "Client")
-            self._given = HttpxClient(given, is_own=False)
+            self._given = HttpxClient(given, "Client", is_own=False)
         self._limits = limits
         self._proxy = proxy
         # Reentrant: the garbage collector may end a dropped stream at any point of this thread.
@@ -113,7 +111,7 @@ class _OwnClient(HttpxClient):
     """A client of our own, and how many calls use it."""
 
     def __init__(self, options: dict[str, Any]) -> None:
-        super().__init__(httpx.Client(**options), is_own=True)
+        super().__init__(httpx.Client(**options), "Client", is_own=True)
         self._lock = threading.RLock()
         self._calls = 0
         self._retired = False

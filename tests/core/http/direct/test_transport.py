@@ -74,6 +74,12 @@ async def read_whole(transport, response):
     return body
 
 
+async def status(transport, server, **timeout):
+    response = await transport.open(post(server.url), deadline(**timeout))
+    await transport.close_response(response)
+    return response.status
+
+
 async def test_a_response_is_read_and_its_connection_used_again(new, server):
     server.play_always(GOOD)
     transport = new()
@@ -106,7 +112,7 @@ async def test_a_failure_costs_no_place(new, server, steps):
         with pytest.raises((ProtocolError, OSError)):
             await transport.open(post(server.url), deadline())
     server.play(GOOD)
-    assert 200 == (await transport.open(post(server.url), deadline())).status
+    assert 200 == await status(transport, server)
 
 
 async def test_a_refused_connection_costs_no_place(new):
@@ -138,7 +144,7 @@ async def test_who_waits_in_line_too_long_leaves_it(new, server):
     with pytest.raises(WaitTimeoutError, match="pool"):
         await transport.open(post(server.url), deadline(pool=NO_WAIT))
     await transport.close_response(first)
-    assert 200 == (await transport.open(post(server.url), deadline())).status
+    assert 200 == await status(transport, server)
 
 
 async def test_a_call_that_is_cancelled_in_line_takes_no_place_with_it(server):
