@@ -16,6 +16,8 @@ RELEASE_VENV := .venv/$(VERSION)-release
 RUN := $(VENV)/bin/python
 INSTALL = -m pip install --quiet --disable-pip-version-check
 TESTS ?=
+# A process for each core; the tests of one file stay together, as they share servers.
+ALL_TESTS := -n auto --dist loadfile
 FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
@@ -31,10 +33,10 @@ notebooks: $(VENV)/.check ## run the notebooks anew and write their outputs in p
 	$(RUN) -m notebooks $(NAMES)
 
 test: $(VENV)/.check model ## run every test
-	$(RUN) -X dev -m pytest $(TESTS)
+	$(RUN) -X dev -m pytest $(or $(TESTS),$(ALL_TESTS))
 
 test-min: $(MIN_VENV)/.test ## run every test on the oldest versions that pyproject.toml admits
-	$(MIN_VENV)/bin/python -X dev -m pytest $(TESTS)
+	$(MIN_VENV)/bin/python -X dev -m pytest $(or $(TESTS),$(ALL_TESTS))
 
 test-ecosystem: $(ECOSYSTEM_VENV)/.ecosystem ## run third parties' packages on the local server, in their own environment
 	@# What others warn of is theirs; a tracer that a warning stops records nothing.
