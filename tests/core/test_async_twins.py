@@ -29,6 +29,7 @@ DIFFERENT = {
     "CygnetClient.aclose": _CLOSED_ON_RETURN,
     "AsyncHttpxTransport.aclose": _CLOSED_ON_RETURN,
     "Transports.aclose": _CLOSED_ON_RETURN,
+    **dict.fromkeys(("Audit.__aenter__", "Audit.__aexit__"), "it calls its sync twin"),
     "arun_checks": "checks are made at once",
     "_arun": _MANAGER,
     "CygnalMiddleware.awrap_tool_call": _MANAGER,
