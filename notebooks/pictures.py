@@ -154,6 +154,9 @@ def where(wire: WireMessages | None, attack: str) -> str:
     return LIVE if wire is None else _verdict(holders(messages(wire), attack))
 
 
+_SQUARES_A_LINE = 45  # more would be wider than a page
+
+
 def squares(rows: Sequence[tuple[str, Sequence[float]]], things: str = "flows") -> Picture:
     """A row of squares for each name: red where a share leaks, green where nothing does.
 
@@ -163,8 +166,10 @@ def squares(rows: Sequence[tuple[str, Sequence[float]]], things: str = "flows") 
     """
     side, gap, label = 13.0, 2.0, 36.0
     count = max(len(shares) for _, shares in rows)
-    width = max(count * (side + gap), 400) + 2 * _PAD
-    height = len(rows) * (side + label) + _PAD
+    lines = -(-count // _SQUARES_A_LINE)
+    line = -(-count // lines)
+    width = max(line * (side + gap), 400) + 2 * _PAD
+    height = len(rows) * (lines * (side + gap) + label) + _PAD
     figure, axes = _canvas(width, height)
     top = height
     words = []
@@ -182,9 +187,10 @@ def squares(rows: Sequence[tuple[str, Sequence[float]]], things: str = "flows") 
             ha="right",
         )
         for number, share in enumerate(shares):
-            corner = (_PAD + number * (side + gap), top - label - side + 4)
+            below, across = divmod(number, line)
+            corner = (_PAD + across * (side + gap), top - label - side + 4 - below * (side + gap))
             axes.add_patch(Rectangle(corner, side, side, color=_mixed(share)))
-        top -= side + label
+        top -= lines * (side + gap) + label
     return Picture(figure, "\n".join(words))
 
 
