@@ -30,6 +30,7 @@ __all__ = [
     "past_call",
 ]
 
+_DEEPEST = 200  # levels that `from_json` reads
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -215,7 +216,11 @@ def past_call(
 
 def _written(name: str | None, arguments: Mapping[str, Any]) -> str:
     try:
-        return json.dumps(arguments, ensure_ascii=False)
+        text = json.dumps(arguments, ensure_ascii=False)
+        # How deep Python itself writes differs from version to version.
+        if text.count("{") + text.count("[") > _DEEPEST:
+            from_json(text)
+        return text  # noqa: TRY300 - both lines above may raise
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidRequestError(
             f"The arguments of the earlier call of {name!r} cannot be written as JSON: {error}."
