@@ -14,6 +14,8 @@ import pytest
 from grayswan_batch.__main__ import main
 
 MODEL = """
+from pathlib import Path
+
 from langchain_core.runnables import RunnableLambda
 
 async def shout(row):
@@ -29,7 +31,8 @@ model = make()
 async def hang(row):
     import asyncio
     print("begun", flush=True)
-    await asyncio.sleep(2)
+    while not Path("go").exists():
+        await asyncio.sleep(0.01)
     return "at last"
 
 slow = RunnableLambda(hang)
@@ -112,6 +115,7 @@ def test_an_interrupt_waits_for_what_is_under_way(folder, read):
     ) as run:
         run.stdout.readline()
         run.send_signal(signal.SIGINT)
+        (folder / "go").touch()
         said = run.stderr.read()
 
     assert run.returncode == 130

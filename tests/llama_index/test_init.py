@@ -24,7 +24,7 @@ def test_without_llama_index_it_says_what_to_install(monkeypatch):
     for name in [name for name in sys.modules if name.startswith("llama_index_grayswan")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "llama_index.core", None)
-    with pytest.raises(ImportError, match=r"grayswan-integrations\[llama-index\]"):
+    with pytest.raises(ImportError, match="pip install llama-index-llms-grayswan"):
         importlib.import_module("llama_index_grayswan")
 
 
