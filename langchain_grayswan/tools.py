@@ -21,6 +21,8 @@ ToolLike: TypeAlias = Mapping[str, Any] | type | Callable[..., Any] | BaseTool |
 # (`custom`), or a JSON Schema (`object`). Others are run by the provider's servers.
 _FUNCTIONS = ("function", "custom", "object", None)
 
+_LONGEST_REASON = 500  # characters; LangChain quotes the whole tool
+
 
 class _WireTool(dict[str, Any]):
     """A tool in the API's form, as `bind_tools` keeps it for all calls to come."""
@@ -59,8 +61,9 @@ def wire_tool(tool: ToolLike) -> dict[str, Any]:
         return _described(tool)
     except Exception as error:  # whatever LangChain runs into with what is no tool
         raise InvalidRequestError(
-            f"A tool cannot be described to the model: {type(error).__name__}: {error}. Pass a"
-            " function with a name, type hints and a docstring, a BaseTool or a schema."
+            f"A tool cannot be described to the model: {type(error).__name__}:"
+            f" {str(error)[:_LONGEST_REASON]}. Pass a function with a name, type hints and a"
+            " docstring, a BaseTool or a schema."
         ) from error
 
 

@@ -112,6 +112,8 @@ def test_an_interrupt_waits_for_what_is_under_way(folder, read):
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": path},
+        # A shell that runs tests in the background has them ignore the signal, children too.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     ) as run:
         run.stdout.readline()
         run.send_signal(signal.SIGINT)
