@@ -64,13 +64,14 @@ def _entry(method: Callable[..., Any], secure_again: Callable[[Any], Any]) -> Ca
         @wraps(method)
         async def aentry(self: Any, *args: Any, **kwargs: Any) -> Any:
             secure_again(self)
-            return await method(self, *args, **kwargs)
+            return await method.__get__(self)(*args, **kwargs)
 
         return aentry
 
     @wraps(method)
     def entry(self: Any, *args: Any, **kwargs: Any) -> Any:
         secure_again(self)
-        return method(self, *args, **kwargs)
+        # Bound first: older versions of wrapt take `self` for an argument else.
+        return method.__get__(self)(*args, **kwargs)
 
     return entry
