@@ -79,7 +79,7 @@ release-check: dist ## rehearse a release: build, check the metadata, install by
 	$(RELEASE_VENV)/bin/python scripts/check_release.py dist
 
 test-pages: $(VENV)/.check dist ## run each page's snippets in an environment of that page's install lines
-	$(RUN) scripts/check_pages.py dist $(PAGES)
+	$(RUN) -m scripts.check_pages dist $(PAGES)
 
 serve: $(VENV)/.demo $(if $(filter smollm2,$(ENGINE)),model) ## run the local server (PORT=8000; ENGINE=smollm2: with a small real model)
 	$(RUN) -m grayswan_devserver $(if $(PORT),--port $(PORT)) $(if $(ENGINE),--engine $(ENGINE))

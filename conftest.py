@@ -1,39 +1,40 @@
 """Runs the Python snippets of the README and of docs/ against the local server.
 
-The snippets of one file run in order and share their names, as a reader would type them.
-Snippets for a shell, and links, are checked by tests/test_docs.py.
+The snippets of one file run in order and share their names, as a reader would type them, and print
+what the page shows. Snippets for a shell, and links, are checked by tests/test_docs.py.
 """
 
 from __future__ import annotations
 
 import asyncio
+import io
 import os
+from contextlib import redirect_stdout
 from typing import Any
 
-from sybil import Sybil
-from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
+from sybil import Example, Sybil
+from sybil.evaluators.python import PythonEvaluator
+from sybil.parsers.markdown import CodeBlockParser, SkipParser
 
 from grayswan_core.config import API_KEY_VARIABLE, BASE_URL_VARIABLES, MISSPELT_KEY_VARIABLES
 from grayswan_devserver import DevServer
+from scripts.page_snippets import mismatch, output_after
 
 _ENVIRONMENT = (API_KEY_VARIABLE, *MISSPELT_KEY_VARIABLES, *BASE_URL_VARIABLES)
 
 
-# What the local server responds where it finds nothing: no page may show that as an example.
-_NO_ANSWERS = ("I could not find an answer", "This local engine answers from the text")
+class _Snippets(CodeBlockParser):
+    """Runs Python blocks, and compares what each prints with the output that the page shows."""
 
+    language = "python"
+    _run = PythonEvaluator()
 
-class _Printer:
-    """The built-in `print`, which fails where the pieces printed so far hold no answer."""
-
-    def __init__(self) -> None:
-        self._printed = ""
-
-    def __call__(self, *values: object, sep: str = " ", end: str = "\n", **options: Any) -> None:
-        print(*values, sep=sep, end=end, **options)  # noqa: T201 - the page's own words
-        self._printed += sep.join(map(str, values)) + end
-        if any(each in self._printed for each in _NO_ANSWERS):
-            raise AssertionError(f"This page shows a non-answer: {self._printed}")
+    def evaluate(self, example: Example) -> str | None:
+        """Run a block; what is wrong with its output is given back."""
+        with redirect_stdout(io.StringIO()) as printed:
+            self._run(example)
+        shown = output_after(example.document.text, example.region.end)
+        return mismatch(shown, printed.getvalue())
 
 
 def _start(namespace: dict[str, Any]) -> None:
@@ -43,7 +44,6 @@ def _start(namespace: dict[str, Any]) -> None:
     # LlamaIndex's sync calls take the thread's event loop, make one if need be, and never close it.
     namespace["_loop"] = asyncio.new_event_loop()
     asyncio.set_event_loop(namespace["_loop"])
-    namespace["print"] = _Printer()
     namespace["_environment"] = {name: os.environ.get(name) for name in _ENVIRONMENT}
     for name in _ENVIRONMENT:
         os.environ.pop(name, None)
@@ -63,7 +63,7 @@ def _stop(namespace: dict[str, Any]) -> None:
 
 
 pytest_collect_file = Sybil(
-    parsers=[PythonCodeBlockParser(), SkipParser()],
+    parsers=[_Snippets(), SkipParser()],
     patterns=["README.md", "docs/*.md"],  # a star is any number of folders, too
     excludes=["docs/_build/*", "docs/notebooks/*"],
     setup=_start,

@@ -74,3 +74,4 @@ html_show_copyright = False
 pygments_style = "friendly"
 pygments_dark_style = "github-dark"
 copybutton_exclude = ".linenos, .gp, .go"
+copybutton_selector = "div:not(.highlight-output) > div.highlight pre"

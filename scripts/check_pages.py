@@ -1,9 +1,10 @@
 """Runs each page's Python in an environment made of that page's own `pip install` lines.
 
-    python scripts/check_pages.py dist [PAGE ...]
+    python -m scripts.check_pages dist [PAGE ...]
 
-Distributions of this project come from the folder `dist` (`make dist`), all others from the package
-index, in the versions of constraints.txt. The local server runs outside: a page whose snippets
+What a snippet prints is compared with the output that the page shows for it. Distributions of this
+project come from the folder `dist` (`make dist`), all others from the package index, in the
+versions of constraints.txt. The local server runs outside: a page whose snippets
 import it has to say how to install it.
 """
 
@@ -19,9 +20,11 @@ import venv
 from pathlib import Path
 
 from grayswan_devserver import DevServer
+from scripts.page_snippets import Snippet, mismatch, snippets
 
 _ROOT = Path(__file__).parents[1]
-_FENCE = re.compile(r"(<!-- skip: next -->\n+)?^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_SHELL = re.compile(r"^```(?:sh|bash)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_END_OF_SNIPPET = "\0"
 _BIN = "Scripts" if sys.platform == "win32" else "bin"
 
 
@@ -58,38 +61,48 @@ class _Environments:
 
 
 def _passes(page: Path, environments: _Environments) -> bool:
-    fences = [(bool(skip), kind, text) for skip, kind, text in _FENCE.findall(page.read_text())]
-    program = "\n\n".join(text for skip, kind, text in fences if kind == "python" and not skip)
-    if not program:
+    text = page.read_text("utf-8")
+    run = [each for each in snippets(text) if not each.is_skipped]
+    if not run:
         return True
-    lines = (
-        line for _, kind, text in fences if kind in {"sh", "bash"} for line in text.splitlines()
-    )
+    lines = (line for block in _SHELL.findall(text) for line in block.splitlines())
     commands = [tuple(shlex.split(line, comments=True)) for line in lines]
     python = environments.python(
         tuple(words[2:] for words in commands if words[:2] == ("pip", "install"))
     )
+    done = _run(python, run)
+    problem = done.stderr if done.returncode else _mismatches(run, done.stdout)
+    sys.stdout.write(f"{page.name}: {'FAILED' if problem else 'passed'}\n")
+    if problem:
+        sys.stdout.write("\n".join(problem.splitlines()[-15:]) + "\n")
+    sys.stdout.flush()
+    return not problem
+
+
+def _run(python: Path, run: list[Snippet]) -> subprocess.CompletedProcess[str]:
+    program = "\n\n".join(f"{each.code}\nprint(end={_END_OF_SNIPPET!r})" for each in run)
     with tempfile.TemporaryDirectory() as elsewhere, DevServer() as server:
         script = Path(elsewhere) / "page.py"
-        script.write_text(program)
-        done = subprocess.run(  # noqa: S603 - the page's own program
+        script.write_text(program, "utf-8")
+        return subprocess.run(  # noqa: S603 - the page's own program
             [python, script],
             cwd=elsewhere,  # nothing of the checkout may be found
             env={
                 **{name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
                 "GRAYSWAN_API_KEY": "local-test",
                 "GRAY_SWAN_BASE_URL": server.url,
+                "PYTHONIOENCODING": "utf-8",
             },
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
+            capture_output=True,
+            encoding="utf-8",
             check=False,
         )
-    sys.stdout.write(f"{page.name}: {'FAILED' if done.returncode else 'passed'}\n")
-    if done.returncode:
-        sys.stdout.write("\n".join(done.stdout.splitlines()[-15:]) + "\n")
-    sys.stdout.flush()
-    return not done.returncode
+
+
+def _mismatches(run: list[Snippet], printed: str) -> str:
+    pieces = printed.split(_END_OF_SNIPPET)
+    wrong = (mismatch(each.output, piece) for each, piece in zip(run, pieces, strict=False))
+    return "\n".join(each for each in wrong if each)
 
 
 if __name__ == "__main__":

@@ -14,8 +14,8 @@ import grayswan_core
 import grayswan_devserver
 import langchain_grayswan
 import llama_index_grayswan
-from grayswan_devserver import DevServer
 from grayswan_devserver.__main__ import _parser as devserver_parser
+from scripts.page_snippets import snippets
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(
@@ -31,7 +31,15 @@ EXTRAS = set(re.findall(r"^([\w-]+) = \[", OPTIONAL.partition("\n[")[0], re.MULT
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
 
-def snippets(*languages):
+# Comments beside a `print`, arrows, doctests, and blocks of text after Python.
+OUTPUT_OF_ANOTHER_FORM = re.compile(
+    r"^ *print\(.*\) +#.*|# *(?:->|=>|→).*|^>>> .*|^```\n+```(?:text)?$", re.MULTILINE
+)
+# What the local server responds where it finds nothing, which is no example.
+NO_ANSWERS = ("I could not find an answer", "This local engine answers from the text")
+
+
+def fences(*languages):
     for page in PAGES:
         for language, text in FENCE.findall(page.read_text()):
             if language in languages:
@@ -40,7 +48,7 @@ def snippets(*languages):
 
 COMMANDS = [
     pytest.param(shlex.split(line, comments=True), id=f"{page.name}: {line}")
-    for page, text in snippets("sh", "bash")
+    for page, text in fences("sh", "bash")
     for line in text.splitlines()
     if line.strip()
 ]
@@ -126,18 +134,22 @@ def test_every_page_is_in_a_table_of_contents():
     assert {page for page in PAGES if docs in page.parents} - listed == {docs / "index.md"}
 
 
-def test_the_examples_of_the_readme_print_the_answer_they_show(capsys):
-    with DevServer() as server, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GRAY_SWAN_BASE_URL", server.url)
-        patch.setenv("GRAYSWAN_API_KEY", "local-test")
-        shown = 0
-        for language, text in FENCE.findall((ROOT / "README.md").read_text()):
-            expected = re.search(r"print\(.*\)  # (.*)$", text, re.MULTILINE)
-            if language == "python" and expected:
-                exec(text, {})  # noqa: S102 - the page's own words
-                assert capsys.readouterr().out == expected[1]
-                shown += 1
-    assert shown == 2
+@pytest.mark.parametrize(
+    "page",
+    [*PAGES, *ROOT.glob("notebooks/*.md"), *ROOT.glob("benchmarks/*/*.md")],
+    ids=lambda page: page.relative_to(ROOT).as_posix(),
+)
+def test_every_output_shown_is_compared_with_what_a_snippet_prints(page):
+    text = page.read_text()
+    is_run = page == ROOT / "README.md" or ROOT / "docs" in page.parents
+    run = [each for each in snippets(text) if is_run and not each.is_skipped]
+    shown = [each.output for each in run if each.output]
+
+    assert text.count("```output") == len(shown)
+    assert not OUTPUT_OF_ANOTHER_FORM.findall(text)
+    for line in "".join(shown).splitlines():
+        assert line.strip() != "..."
+        assert not any(each in line for each in NO_ANSWERS)
 
 
 def test_the_tests_on_the_page_of_the_local_server_pass(grayswan_server, monkeypatch):
