@@ -1,216 +1,279 @@
-"""One call of a protected model: what is judged before it, or while it answers."""
+"""One call of a protected model: what of its response is handed out."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import (
+    AsyncGenerator,
     AsyncIterator,
     Awaitable,
     Callable,
     Coroutine,
     Generator,
     Iterator,
+    Mapping,
     Sequence,
 )
-from typing import Any, Generic, TypeAlias, TypeVar
+from contextlib import aclosing, closing
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from grayswan_core.cygnal.check import Check
-from grayswan_core.cygnal.history import Dialect, Prepared, prepare
+from grayswan_core.cygnal.history import Dialect
+from grayswan_core.cygnal.holdback import Holdback, answer_check
+from grayswan_core.cygnal.input_review import (
+    AsyncInputReview,
+    BaseReview,
+    InputBlockedError,
+    InputReview,
+)
 from grayswan_core.cygnal.protection import Protection
-from grayswan_core.cygnal.racing import AsyncRace, Race
 from grayswan_core.cygnal.verdict import Judgement
-from grayswan_core.wire import MonitorMessage
+from grayswan_core.wire import MonitorMessage, ToolCall
 
-__all__ = ["AsyncInputReview", "InputBlockedError", "InputReview"]
+__all__ = ["AsyncGuardedCall", "GuardedCall", "Outcome", "ResponseDialect"]
 
 _M = TypeVar("_M")
-_T = TypeVar("_T")
-_Plan: TypeAlias = Generator[list[Check], list[Judgement], Prepared[_M]]
+_R = TypeVar("_R")
+_C = TypeVar("_C")
+
+_NOT_JUDGED: dict[str, Any] = {"blocked": False, "reasons": []}
 
 
-class InputBlockedError(Exception):
-    """The input is blocked, so there is no response; caught by whoever calls the model."""
+class Outcome(NamedTuple):
+    """What becomes of an answer.
 
-    def __init__(self, judgement: Judgement) -> None:
-        super().__init__(judgement.stage)
-        self.judgement = judgement
+    Attributes:
+        blocked: Why it is blocked; None where it is not.
+        report: What is noted on it where it is not.
+    """
 
-
-class _InputReview(Generic[_M]):
-    """What sync and async have in common."""
-
-    replaced = False
-    """Whether a placeholder is sent in place of the input."""
-
-    def __init__(
-        self, protection: Protection, messages: Sequence[_M], dialect: Dialect[_M]
-    ) -> None:
-        self.protection = protection
-        self._plan: _Plan[_M] = prepare(protection, messages, dialect)
-        self._prepared: Prepared[_M] = Prepared(dialect)
-
-    @property
-    def sent(self) -> list[_M]:
-        """What the model is sent."""
-        return self._prepared.messages
-
-    @property
-    def context(self) -> list[MonitorMessage]:
-        """The same, as the monitor reads it."""
-        return self._prepared.context
-
-    @property
-    def _races(self) -> bool:
-        """Whether the input is judged while the model answers; to replace it, it must be before."""
-        return self.protection.mode == "parallel" and self.protection.exit_behavior != "replace"
-
-    def _take_input(self, judgement: Judgement) -> None:
-        if not self.blocks(judgement):
-            return
-        if self.protection.exit_behavior != "replace":
-            raise InputBlockedError(judgement)
-        self._prepared.replace_input()
-        self.replaced = True
-
-    def blocks(self, judgement: Judgement | None) -> bool:
-        """Whether something is blocked."""
-        return judgement is not None and judgement.blocked and self.protection.blocks
+    blocked: Judgement | None
+    report: Mapping[str, Any]
 
 
-class InputReview(_InputReview[_M]):
-    """The review of a sync call.
+class ResponseDialect(ABC, Generic[_M, _R, _C]):
+    """A framework's responses, whole and in chunks.
 
     Args:
         protection: What is judged.
+        messages: The framework's messages.
+    """
+
+    def __init__(self, protection: Protection, messages: Dialect[_M]) -> None:
+        self.protection = protection
+        self.messages = messages
+
+    @abstractmethod
+    def answers(self, response: _R) -> Sequence[_M | None]:
+        """What each answer in a response says; None for one that is not judged."""
+
+    @abstractmethod
+    def take(self, response: _R, outcomes: Sequence[Outcome]) -> _R:
+        """The response, with a refusal in place of each answer that is blocked."""
+
+    @abstractmethod
+    def refuse(self, judgement: Judgement) -> _R:
+        """The response where the input is blocked."""
+
+    @abstractmethod
+    def refuse_chunk(self, judgement: Judgement) -> _C:
+        """`refuse`, in a stream."""
+
+    @abstractmethod
+    def error(self, judgement: Judgement, answer: _M | None) -> Exception:
+        """The error for something that is blocked; an answer in a stream is not given."""
+
+    @abstractmethod
+    def holdback(self, context: Sequence[MonitorMessage]) -> Holdback[_M, _C]:
+        """Holds a stream back, after these messages."""
+
+    def calls(self, answer: _M) -> list[ToolCall]:
+        """The calls of an answer, as they are known where the tools are called."""
+        return self.messages.made_calls(answer)
+
+
+class _Outcomes(BaseReview[_M], Generic[_M, _R, _C]):
+    """What becomes of responses; sync and async have it in common."""
+
+    _responses: ResponseDialect[_M, _R, _C]
+
+    def _checks(self, response: _R) -> list[Check | None]:
+        return [
+            None
+            if answer is None
+            else answer_check(self.protection, answer, self.context, self._responses.messages)
+            for answer in self._responses.answers(response)
+        ]
+
+    def _take(self, response: _R, judgements: Sequence[Judgement | None]) -> _R:
+        pairs = zip(self._responses.answers(response), judgements, strict=True)
+        return self._responses.take(response, [self._outcome(*pair) for pair in pairs])
+
+    def _outcome(self, answer: _M | None, judgement: Judgement | None) -> Outcome:
+        blocked = self.protection.blocking(judgement)
+        if blocked is not None:
+            self._raise_where_asked(blocked, answer)
+        elif answer is not None:
+            self._approve(answer)
+        return Outcome(blocked, self._report(judgement))
+
+    def _end(self, hold: Holdback[_M, _C], judgement: Judgement | None) -> list[_C]:
+        """The chunks that end a stream."""
+        blocked = self.protection.blocking(judgement)
+        if blocked is not None:
+            return [self._refusal_in(hold, blocked)]
+        if not hold.is_empty:
+            self._approve(hold.answer())
+        return hold.finish(self._report(judgement))
+
+    def _refusal_in(self, hold: Holdback[_M, _C], blocked: Judgement) -> _C:
+        self._raise_where_asked(blocked)
+        return hold.refuse(blocked)
+
+    def _refusal(self, blocked: Judgement) -> _R:
+        self._raise_where_asked(blocked)
+        return self._responses.refuse(blocked)
+
+    def _refusal_chunk(self, blocked: Judgement) -> _C:
+        self._raise_where_asked(blocked)
+        return self._responses.refuse_chunk(blocked)
+
+    def _raise_where_asked(self, blocked: Judgement, answer: _M | None = None) -> None:
+        if self.protection.is_error:
+            raise self._responses.error(blocked, answer)
+
+    def _approve(self, answer: _M) -> None:
+        self.protection.guard.approve(self._responses.calls(answer))
+
+    def _report(self, judgement: Judgement | None) -> dict[str, Any]:
+        report = judgement.report() if judgement else _NOT_JUDGED
+        return {**report, "input_replaced": True} if self.replaced else report
+
+
+class GuardedCall(_Outcomes[_M, _R, _C], InputReview[_M]):
+    """A sync call.
+
+    Args:
+        dialect: The framework's responses, and what is judged.
         messages: The conversation.
-        dialect: The framework's messages.
         run: Makes checks.
     """
 
-    _race: Race | None = None
-
     def __init__(
         self,
-        protection: Protection,
+        dialect: ResponseDialect[_M, _R, _C],
         messages: Sequence[_M],
-        dialect: Dialect[_M],
         run: Callable[[Sequence[Check]], list[Judgement]],
     ) -> None:
-        super().__init__(protection, messages, dialect)
-        self._run = run
+        super().__init__(dialect.protection, messages, dialect.messages, run)
+        self._responses = dialect
 
-    def open(self) -> None:
-        """Judge what comes before the call.
+    def respond(self, ask: Callable[[list[_M]], _R]) -> _R:
+        """The response as it may be handed out.
 
-        Raises:
-            InputBlockedError: the input is blocked.
+        Args:
+            ask: Calls the model.
         """
-        self._prepared = self._drive()
-        check = self._prepared.check
-        if check is None:
-            return
-        if self._races:
-            self._race = Race(lambda: self._judge_input(check))
-        else:
-            self._judge_input(check)
+        try:
+            self.open()
+            response = ask(self.sent)
+            self.wait()
+            checks = self._checks(response)
+            return self._take(response, [self.run(check) for check in checks])
+        except InputBlockedError as error:
+            return self._refusal(error.judgement)
 
-    def run(self, check: Check | None) -> Judgement | None:
-        """Make a check, if there is one."""
-        return None if check is None else self._run([check])[0]
+    def stream(self, ask: Callable[[list[_M]], Any]) -> Generator[_C, None, None]:
+        """The chunks as they may be handed out.
 
-    def watch(self, items: Iterator[_T]) -> Iterator[_T]:
-        """What the model gives, for as long as the input is not blocked."""
-        return items if self._race is None else self._race.watch(items)
-
-    def wait(self) -> None:
-        """Wait until the input is judged.
-
-        Raises:
-            InputBlockedError: it is blocked.
+        Args:
+            ask: Calls the model, and gives a generator of chunks.
         """
-        if self._race is not None:
-            self._race.wait()
+        try:
+            self.open()
+            with closing(ask(self.sent)) as chunks:
+                yield from self._released(chunks)
+        except InputBlockedError as error:
+            yield self._refusal_chunk(error.judgement)
 
-    def _drive(self) -> Prepared[_M]:
-        judgements: Any = None
-        while True:
-            try:
-                checks = self._plan.send(judgements)
-            except StopIteration as end:
-                prepared: Prepared[_M] = end.value
-                return prepared
-            judgements = self._run(checks)
+    def _released(self, chunks: Iterator[_C]) -> Iterator[_C]:
+        hold = self._responses.holdback(self.context)
+        for chunk in self.watch(chunks):
+            check = hold.add(chunk)
+            if not self.protection.blocks:
+                yield from hold.release_all()
+            if check is None:
+                continue
+            self.wait()
+            if blocked := self.protection.blocking(self.run(check)):
+                yield self._refusal_in(hold, blocked)
+                return
+            yield from hold.release()
+        self.wait()
+        yield from self._end(hold, self.run(hold.end()))
 
-    def _judge_input(self, check: Check) -> None:
-        (judgement,) = self._run([check])
-        self._take_input(judgement)
 
-
-class AsyncInputReview(_InputReview[_M]):
-    """`InputReview`, async; a bad verdict cuts the model off."""
-
-    _race: AsyncRace | None = None
+class AsyncGuardedCall(_Outcomes[_M, _R, _C], AsyncInputReview[_M]):
+    """`GuardedCall`, async."""
 
     def __init__(
         self,
-        protection: Protection,
+        dialect: ResponseDialect[_M, _R, _C],
         messages: Sequence[_M],
-        dialect: Dialect[_M],
         run: Callable[[Sequence[Check]], Awaitable[list[Judgement]]],
     ) -> None:
-        super().__init__(protection, messages, dialect)
-        self._run = run
+        super().__init__(dialect.protection, messages, dialect.messages, run)
+        self._responses = dialect
 
-    async def open(self) -> None:
-        """Judge what comes before the call.
+    async def respond(self, ask: Callable[[list[_M]], Coroutine[Any, Any, _R]]) -> _R:
+        """The response as it may be handed out.
 
-        Raises:
-            InputBlockedError: the input is blocked.
+        Args:
+            ask: Calls the model.
         """
-        self._prepared = await self._drive()
-        check = self._prepared.check
-        if check is None:
-            return
-        if self._races:
-            self._race = AsyncRace(self._judge_input(check))
-        else:
-            await self._judge_input(check)
-
-    async def run(self, check: Check | None) -> Judgement | None:
-        """Make a check, if there is one."""
-        return None if check is None else (await self._run([check]))[0]
-
-    async def answer(self, response: Coroutine[Any, Any, _T]) -> _T:
-        """The outcome of a coroutine, unless the input is blocked meanwhile."""
-        return await (response if self._race is None else self._race.first(response))
-
-    def watch(self, items: AsyncIterator[_T]) -> AsyncIterator[_T]:
-        """What the model gives, for as long as the input is not blocked."""
-        return items if self._race is None else self._race.watch(items)
-
-    async def wait(self) -> None:
-        """Wait until the input is judged.
-
-        Raises:
-            InputBlockedError: it is blocked.
-        """
-        if self._race is not None:
-            await self._race.wait()
-
-    async def aclose(self) -> None:
-        """Stop judging the input, where nobody waits for the verdict any more."""
-        if self._race is not None:
-            await self._race.aclose()
-
-    async def _drive(self) -> Prepared[_M]:
-        judgements: Any = None
-        while True:
+        async with aclosing(self):
             try:
-                checks = self._plan.send(judgements)
-            except StopIteration as end:
-                prepared: Prepared[_M] = end.value
-                return prepared
-            judgements = await self._run(checks)
+                await self.open()
+                response = await self.answer(ask(self.sent))
+                await self.wait()
+                checks = self._checks(response)
+                return self._take(response, [await self.run(check) for check in checks])
+            except InputBlockedError as error:
+                return self._refusal(error.judgement)
 
-    async def _judge_input(self, check: Check) -> None:
-        (judgement,) = await self._run([check])
-        self._take_input(judgement)
+    async def stream(self, ask: Callable[[list[_M]], Any]) -> AsyncGenerator[_C, None]:
+        """The chunks as they may be handed out.
+
+        Args:
+            ask: Calls the model, and gives an async generator of chunks.
+        """
+        async with aclosing(self):
+            try:
+                await self.open()
+                async with (
+                    aclosing(ask(self.sent)) as chunks,
+                    aclosing(self._released(chunks)) as released,
+                ):
+                    async for chunk in released:
+                        yield chunk
+            except InputBlockedError as error:
+                yield self._refusal_chunk(error.judgement)
+
+    async def _released(self, chunks: AsyncIterator[_C]) -> AsyncGenerator[_C, None]:
+        hold = self._responses.holdback(self.context)
+        async for chunk in self.watch(chunks):
+            check = hold.add(chunk)
+            if not self.protection.blocks:
+                for released in hold.release_all():
+                    yield released
+            if check is None:
+                continue
+            await self.wait()
+            if blocked := self.protection.blocking(await self.run(check)):
+                yield self._refusal_in(hold, blocked)
+                return
+            for released in hold.release():
+                yield released
+        await self.wait()
+        for released in self._end(hold, await self.run(hold.end())):
+            yield released

@@ -15,7 +15,7 @@ from typing import Generic, Protocol, TypeVar
 from grayswan_core.cygnal.check import Check
 from grayswan_core.cygnal.protection import Protection
 from grayswan_core.cygnal.verdict import Judgement
-from grayswan_core.wire import MonitorMessage
+from grayswan_core.wire import MonitorMessage, ToolCall
 
 __all__ = [
     "REMOVED_INPUT",
@@ -38,8 +38,11 @@ REMOVED_RESULT = (
 class Dialect(Protocol[_M]):
     """A framework's messages."""
 
-    def read(self, message: _M) -> list[MonitorMessage]:
-        """A message as the monitor reads it."""
+    def read(self, message: _M, *, text: bool = True, calls: bool = True) -> list[MonitorMessage]:
+        """A message as the monitor reads it; a response's without its text or its calls."""
+
+    def made_calls(self, message: _M) -> list[ToolCall]:
+        """The calls in a response, those whose arguments cannot be parsed included."""
 
     def is_user(self, message: _M) -> bool:
         """Whether it is the user's."""

@@ -65,6 +65,15 @@ class Protection:
         return self.exit_behavior != "monitor"
 
     @property
+    def is_error(self) -> bool:
+        """Whether an error is raised in place of a refusal."""
+        return self.raises or self.exit_behavior == "error"
+
+    def blocking(self, judgement: Judgement | None) -> Judgement | None:
+        """The judgement, if what was judged is blocked for it."""
+        return judgement if judgement is not None and judgement.blocked and self.blocks else None
+
+    @property
     def window_size(self) -> int:
         """About how many characters a window has."""
         return self.window * _CHARACTERS_PER_TOKEN
@@ -82,6 +91,11 @@ class Protection:
             rules = ", ".join(judgement.verdict.rules)
             return self.violation_message.format(stage=judgement.stage, rules=rules)
         return judgement.verdict.block_message or DEFAULT_REFUSAL
+
+    def error_message(self, judgement: Judgement) -> str:
+        """What the error says for something that is blocked."""
+        why = ", ".join(judgement.reasons)
+        return f"Cygnal blocked the {judgement.stage} ({why}). {self.message(judgement)}"
 
 
 _CHOICES = {

@@ -27,9 +27,8 @@ from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import ensure_config, var_child_runnable_config
 
-from grayswan_core.cygnal.call import InputBlockedError
 from grayswan_core.cygnal.protection import Protection
-from langchain_grayswan.guard.call import AsyncGuardedCall, GuardedCall
+from langchain_grayswan.guard.call import acall, call
 from langchain_grayswan.guard.checks import child_of, parent, under
 
 __all__ = ["achunks", "bare_model", "chunks", "guarded", "is_guarded"]
@@ -114,14 +113,11 @@ class _Guarded(_Base):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        call = GuardedCall(_protection(self), messages, parent(run_manager))
-        try:
-            call.open()
+        def ask(sent: list[BaseMessage]) -> ChatResult:
             with _detached():
-                result = bare_model(self)._generate(call.sent, stop=stop, **kwargs)  # noqa: SLF001
-            return call.judged(result)
-        except InputBlockedError as blocked:
-            return call.refused(blocked)
+                return bare_model(self)._generate(sent, stop=stop, **kwargs)  # noqa: SLF001
+
+        return call(_protection(self), messages, parent(run_manager)).respond(ask)
 
     async def _agenerate(
         self,
@@ -130,16 +126,11 @@ class _Guarded(_Base):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        call = AsyncGuardedCall(_protection(self), messages, parent(run_manager))
-        async with aclosing(call):
-            try:
-                await call.open()
-                with _detached():
-                    answer = bare_model(self)._agenerate(call.sent, stop=stop, **kwargs)  # noqa: SLF001
-                    result = await call.answer(answer)
-                return await call.judged(result)
-            except InputBlockedError as blocked:
-                return call.refused(blocked)
+        async def ask(sent: list[BaseMessage]) -> ChatResult:
+            with _detached():
+                return await bare_model(self)._agenerate(sent, stop=stop, **kwargs)  # noqa: SLF001
+
+        return await acall(_protection(self), messages, parent(run_manager)).respond(ask)
 
     def _stream(
         self,
@@ -148,21 +139,13 @@ class _Guarded(_Base):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        call = GuardedCall(_protection(self), messages, parent(run_manager))
-        for chunk in self._judged_chunks(call, stop, kwargs):
+        def ask(sent: list[BaseMessage]) -> Any:
+            return chunks(bare_model(self), sent, stop, kwargs)
+
+        for chunk in call(_protection(self), messages, parent(run_manager)).stream(ask):
             if run_manager is not None:
                 run_manager.on_llm_new_token(chunk.text, chunk=chunk)
             yield chunk
-
-    def _judged_chunks(
-        self, call: GuardedCall, stop: list[str] | None, kwargs: dict[str, Any]
-    ) -> Iterator[ChatGenerationChunk]:
-        try:
-            call.open()
-            with closing(chunks(bare_model(self), call.sent, stop, kwargs)) as own:
-                yield from call.stream(own)
-        except InputBlockedError as blocked:
-            yield call.refused_chunk(blocked)
 
     async def _astream(
         self,
@@ -171,26 +154,15 @@ class _Guarded(_Base):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        call = AsyncGuardedCall(_protection(self), messages, parent(run_manager))
-        async with aclosing(call), aclosing(self._ajudged_chunks(call, stop, kwargs)) as chunks:
-            async for chunk in chunks:
+        def ask(sent: list[BaseMessage]) -> Any:
+            return achunks(bare_model(self), sent, stop, kwargs)
+
+        judged = acall(_protection(self), messages, parent(run_manager)).stream(ask)
+        async with aclosing(judged) as released:
+            async for chunk in released:
                 if run_manager is not None:
                     await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
                 yield chunk
-
-    async def _ajudged_chunks(
-        self, call: AsyncGuardedCall, stop: list[str] | None, kwargs: dict[str, Any]
-    ) -> Any:
-        try:
-            await call.open()
-            async with (
-                aclosing(achunks(bare_model(self), call.sent, stop, kwargs)) as own,
-                aclosing(call.stream(own)) as judged,
-            ):
-                async for chunk in judged:
-                    yield chunk
-        except InputBlockedError as blocked:
-            yield call.refused_chunk(blocked)
 
     # On these ways LangChain hands `_stream` no run manager, whose children the checks are.
 

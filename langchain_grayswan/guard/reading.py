@@ -45,8 +45,10 @@ def read(message: BaseMessage, *, text: bool = True, calls: bool = True) -> list
     return monitor_messages(speaker, message.content)
 
 
-def made_calls(message: AIMessage) -> list[ToolCall]:
+def made_calls(message: BaseMessage) -> list[ToolCall]:
     """The calls of a message, those whose arguments cannot be parsed included."""
+    if not isinstance(message, AIMessage):
+        return []
     return [
         past_call(call["id"], call["name"], call["args"])
         for call in (*message.tool_calls, *message.invalid_tool_calls)
@@ -71,6 +73,7 @@ class _Dialect:
     """LangChain's messages, for the review of a conversation."""
 
     read = staticmethod(read)
+    made_calls = staticmethod(made_calls)
     is_refused_input = staticmethod(is_refused_input)
     placeholder = staticmethod(placeholder)
     removed = staticmethod(removed_result)

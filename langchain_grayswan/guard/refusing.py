@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from langchain_core.messages import (
@@ -100,17 +101,16 @@ def violation_error(
     protection: Protection, judgement: Judgement, answer: AIMessage | None = None
 ) -> CygnalViolationError:
     """The error for something that is blocked."""
-    why = ", ".join(judgement.reasons)
-    message = f"Cygnal blocked the {judgement.stage} ({why}). {protection.message(judgement)}"
+    message = protection.error_message(judgement)
     error = CygnalViolationError(message, report=judgement.report())
     error.raw_message = refusal(protection, judgement, answer)  # type: ignore[attr-defined]
     return error
 
 
-def stamped(generation: ChatGeneration, report: dict[str, Any]) -> None:
+def stamped(generation: ChatGeneration, report: Mapping[str, Any]) -> None:
     """Note on a message that was judged how."""
     metadata = generation.message.response_metadata
-    generation.message.response_metadata = {**metadata, REPORT: report}
+    generation.message.response_metadata = {**metadata, REPORT: dict(report)}
 
 
 def report_of(message: BaseMessage) -> dict[str, Any] | None:

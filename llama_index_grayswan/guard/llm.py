@@ -8,8 +8,8 @@ not been judged.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
-from contextlib import aclosing, closing
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from functools import cache
 from typing import Any, TypeVar
@@ -28,9 +28,8 @@ from llama_index.core.llms import callbacks
 from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_callback
 from llama_index.core.llms.llm import LLM
 
-from grayswan_core.cygnal.call import InputBlockedError
 from grayswan_core.cygnal.protection import Protection
-from llama_index_grayswan.guard.call import AsyncGuardedCall, GuardedCall
+from llama_index_grayswan.guard.call import AsyncCall, Call, acall, call
 
 __all__ = ["guarded", "is_guarded"]
 
@@ -94,14 +93,6 @@ def _undecorated(method: Any) -> Callable[..., Any]:
             return own
 
 
-def _call(llm: LLM, messages: Sequence[ChatMessage], kind: type[Any]) -> GuardedCall:
-    return GuardedCall(_protection(llm), messages, kind)
-
-
-def _acall(llm: LLM, messages: Sequence[ChatMessage], kind: type[Any]) -> AsyncGuardedCall:
-    return AsyncGuardedCall(_protection(llm), messages, kind)
-
-
 def _protection(llm: LLM) -> Protection:
     protection: Protection = llm.__dict__[_PROTECTION]
     # An LLM that makes errors of the API's refusals makes errors of these, too.
@@ -113,45 +104,32 @@ def _prompted(prompt: str) -> list[ChatMessage]:
     return [ChatMessage(role=MessageRole.USER, content=prompt)]
 
 
-def _prompt(call: Any, prompt: str) -> str:
+def _prompt(judged: Call | AsyncCall, prompt: str) -> str:
     """The prompt that is sent, which is a placeholder where it was replaced."""
-    return str(call.sent[-1].content) if call.replaced else prompt
+    return str(judged.sent[-1].content) if judged.replaced else prompt
 
 
 @llm_chat_callback()
 def chat(self: Any, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
     """A judged response."""
-    call = _call(self, messages, ChatResponse)
-    try:
-        call.open()
-        response: ChatResponse = call.judged(_bare(self).chat(call.sent, **kwargs))
-    except InputBlockedError as blocked:
-        response = call.refused(blocked)
+    judged = call(_protection(self), messages, ChatResponse)
+    response: ChatResponse = judged.respond(lambda sent: _bare(self).chat(sent, **kwargs))
     return response
 
 
 @llm_chat_callback()
 async def achat(self: Any, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
     """`chat`, async."""
-    call = _acall(self, messages, ChatResponse)
-    async with aclosing(call):
-        try:
-            await call.open()
-            answer = await call.answer(_bare(self).achat(call.sent, **kwargs))
-            response: ChatResponse = await call.judged(answer)
-        except InputBlockedError as blocked:
-            response = call.refused(blocked)
-        return response
+    judged = acall(_protection(self), messages, ChatResponse)
+    response: ChatResponse = await judged.respond(lambda sent: _bare(self).achat(sent, **kwargs))
+    return response
 
 
 @llm_chat_callback()
 def stream_chat(self: Any, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
     """The judged response in pieces; each holds the response so far."""
-    call = _call(self, messages, ChatResponse)
-    responses: ChatResponseGen = _responses(
-        call, lambda: _bare(self).stream_chat(call.sent, **kwargs)
-    )
-    return responses
+    judged = call(_protection(self), messages, ChatResponse)
+    return judged.stream(lambda sent: _bare(self).stream_chat(sent, **kwargs))
 
 
 @llm_chat_callback()
@@ -159,23 +137,19 @@ async def astream_chat(
     self: Any, messages: Sequence[ChatMessage], **kwargs: Any
 ) -> ChatResponseAsyncGen:
     """`stream_chat`, async."""
-    call = _acall(self, messages, ChatResponse)
-    responses: ChatResponseAsyncGen = _aresponses(
-        call, lambda: _bare(self).astream_chat(call.sent, **kwargs)
-    )
-    return responses
+    judged = acall(_protection(self), messages, ChatResponse)
+    return judged.stream(lambda sent: _each(_bare(self).astream_chat(sent, **kwargs)))
 
 
 @llm_completion_callback()
 def complete(self: Any, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
     """A judged response to a text."""
-    call = _call(self, _prompted(prompt), CompletionResponse)
-    try:
-        call.open()
-        answer = _bare(self).complete(_prompt(call, prompt), formatted=formatted, **kwargs)
-        response: CompletionResponse = call.judged(answer)
-    except InputBlockedError as blocked:
-        response = call.refused(blocked)
+    judged = call(_protection(self), _prompted(prompt), CompletionResponse)
+
+    def ask(_: Any) -> Any:
+        return _bare(self).complete(_prompt(judged, prompt), formatted=formatted, **kwargs)
+
+    response: CompletionResponse = judged.respond(ask)
     return response
 
 
@@ -184,15 +158,13 @@ async def acomplete(
     self: Any, prompt: str, formatted: bool = False, **kwargs: Any
 ) -> CompletionResponse:
     """`complete`, async."""
-    call = _acall(self, _prompted(prompt), CompletionResponse)
-    async with aclosing(call):
-        try:
-            await call.open()
-            own = _bare(self).acomplete(_prompt(call, prompt), formatted=formatted, **kwargs)
-            response: CompletionResponse = await call.judged(await call.answer(own))
-        except InputBlockedError as blocked:
-            response = call.refused(blocked)
-        return response
+    judged = acall(_protection(self), _prompted(prompt), CompletionResponse)
+
+    def ask(_: Any) -> Any:
+        return _bare(self).acomplete(_prompt(judged, prompt), formatted=formatted, **kwargs)
+
+    response: CompletionResponse = await judged.respond(ask)
+    return response
 
 
 @llm_completion_callback()
@@ -200,13 +172,12 @@ def stream_complete(
     self: Any, prompt: str, formatted: bool = False, **kwargs: Any
 ) -> CompletionResponseGen:
     """The judged response to a text, in pieces; each holds the response so far."""
-    call = _call(self, _prompted(prompt), CompletionResponse)
+    judged = call(_protection(self), _prompted(prompt), CompletionResponse)
 
-    def own() -> Any:
-        return _bare(self).stream_complete(_prompt(call, prompt), formatted=formatted, **kwargs)
+    def ask(_: Any) -> Any:
+        return _bare(self).stream_complete(_prompt(judged, prompt), formatted=formatted, **kwargs)
 
-    responses: CompletionResponseGen = _responses(call, own)
-    return responses
+    return judged.stream(ask)
 
 
 @llm_completion_callback()
@@ -214,36 +185,20 @@ async def astream_complete(
     self: Any, prompt: str, formatted: bool = False, **kwargs: Any
 ) -> CompletionResponseAsyncGen:
     """`stream_complete`, async."""
-    call = _acall(self, _prompted(prompt), CompletionResponse)
+    judged = acall(_protection(self), _prompted(prompt), CompletionResponse)
 
-    def own() -> Any:
-        return _bare(self).astream_complete(_prompt(call, prompt), formatted=formatted, **kwargs)
+    def ask(_: Any) -> Any:
+        return _each(
+            _bare(self).astream_complete(_prompt(judged, prompt), formatted=formatted, **kwargs)
+        )
 
-    responses: CompletionResponseAsyncGen = _aresponses(call, own)
-    return responses
-
-
-def _responses(call: GuardedCall, own: Callable[[], Any]) -> Any:
-    try:
-        call.open()
-        with closing(own()) as responses:
-            yield from call.stream(responses)
-    except InputBlockedError as blocked:
-        yield call.refused(blocked)
+    return judged.stream(ask)
 
 
-async def _aresponses(call: AsyncGuardedCall, own: Callable[[], Any]) -> Any:
-    async with aclosing(call):
-        try:
-            await call.open()
-            async with (
-                aclosing(await call.answer(own())) as responses,
-                aclosing(call.stream(responses)) as judged,
-            ):
-                async for response in judged:
-                    yield response
-        except InputBlockedError as blocked:
-            yield call.refused(blocked)
+async def _each(coming: Awaitable[Any]) -> Any:
+    async with aclosing(await coming) as responses:
+        async for response in responses:
+            yield response
 
 
 def _reduced(self: Any) -> Any:

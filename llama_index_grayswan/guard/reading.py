@@ -92,6 +92,7 @@ class _Dialect:
     """LlamaIndex's messages, for the review of a conversation."""
 
     read = staticmethod(read)
+    made_calls = staticmethod(made_calls)
 
     @staticmethod
     def is_user(message: ChatMessage) -> bool:

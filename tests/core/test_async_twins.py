@@ -1,8 +1,8 @@
 """An async function differs from its sync twin in its I/O alone.
 
 Twins are functions of one class or module whose names differ by an `a` (`run` and `arun`, `_send`
-and `_asend`). They are compared as syntax trees, with `async` and `await` taken off and the
-names of the async library translated.
+and `_asend`), and methods of classes whose names differ by an `Async`. They are compared as syntax
+trees, with `async` and `await` taken off and the names of the async library translated.
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ PACKAGES = ("grayswan_core", "langchain_grayswan", "llama_index_grayswan")
 
 _CLOSED_ON_RETURN = "the connections of the running loop are closed before it returns"
 
-_STOPPED = "an async call stops the task that judges its input"
 _MANAGER = "LangChain's callback managers differ"
+
+_STOPPED = "an async call stops the task that judges its input"
+_RACES = "a task is awaited, and a thread is joined"
 
 DIFFERENT = {
     "ModelSettings._aask": "where much text is marked, a thread does it",
@@ -30,21 +32,26 @@ DIFFERENT = {
     "AsyncHttpxTransport.aclose": _CLOSED_ON_RETURN,
     "Transports.aclose": _CLOSED_ON_RETURN,
     **dict.fromkeys(("Audit.__aenter__", "Audit.__aexit__"), "it calls its sync twin"),
+    "AsyncDirectTransport._connection": "the pools of a loop need no lock",
+    "AsyncGuardedCall.respond": _STOPPED,
+    "AsyncGuardedCall.stream": _STOPPED,
+    "AsyncInputReview.open": _RACES,
+    **dict.fromkeys((f"AsyncRace.{name}" for name in ("__init__", "wait", "watch")), _RACES),
     "arun_checks": "checks are made at once",
     "_arun": _MANAGER,
     "CygnalMiddleware.awrap_tool_call": _MANAGER,
     "_Guarded.astream": _MANAGER,
-    "_Guarded._agenerate": _STOPPED,
-    "_Guarded._astream": _STOPPED,
-    "_Guarded._ajudged_chunks": _STOPPED,
+    "_Guarded._astream": "a stream that is left has to be closed in the loop",
     "achunks": "async streams fall back to sync ones, and not the other way round",
-    **dict.fromkeys(("achat", "astream_chat", "acomplete", "astream_complete"), _STOPPED),
-    "_acall": "it makes an async call",
-    "_aresponses": _STOPPED,
+    "astream_chat": "LlamaIndex's async streams are awaited before they are iterated over",
+    "astream_complete": "the same",
     "RawOutput.astream": "there is no async `iter`",
     "_MarksAsyncOutput.acall": "only an async tool of LlamaIndex's gets a workflow's state",
 }
 """Twins that cannot be equal, and why."""
+
+
+_NOTHING = ast.dump(ast.Expr(ast.Constant(...)))
 
 
 class Sync(ast.NodeTransformer):
@@ -56,6 +63,7 @@ class Sync(ast.NodeTransformer):
     def visit_FunctionDef(self, node):
         self.generic_visit(node)
         body = node.body[1:] if ast.get_docstring(node, clean=False) else node.body
+        body = [each for each in body if ast.dump(each) != _NOTHING]
         return ast.FunctionDef(node.name, node.args, body, [], returns=None)
 
     def visit_arg(self, node):
@@ -102,9 +110,12 @@ def twins():
         found = functions(ast.parse(path.read_text()))
         known = {prefix + node.name: node for prefix, node in found}
         for name, node in known.items():
-            other = re.sub(r"(^|\.)(_*)(?=[^.]+$)", r"\1\2a", name)
-            if other in known:
-                yield other, node, known[other], f"{path.relative_to(ROOT)}:{other}"
+            for other in (
+                re.sub(r"(^|\.)(_*)(?=[^.]+$)", r"\1\2a", name),
+                re.sub(r"^(_?)(\w+)\.", r"\1Async\2.", name),
+            ):
+                if other in known and other != name:
+                    yield other, node, known[other], f"{path.relative_to(ROOT)}:{other}"
 
 
 TWINS = list(twins())
@@ -117,7 +128,7 @@ def sync_form(node, sync_names=frozenset()):
     def translated(match):
         return match[1] + match[2] if match[1] + match[2] in sync_names else match[0]
 
-    return re.sub(r"\b(_*)a(\w+)\b", translated, text)
+    return re.sub(r"\b(_*)(?:a|Async)(\w+)\b", translated, text)
 
 
 @pytest.mark.parametrize(

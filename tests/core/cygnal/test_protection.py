@@ -36,3 +36,20 @@ def test_messages(guard):
     policy = Judgement("output", ("violation",), Verdict(0.9, block_message="Policy says no."))
     assert "Policy says no." == Protection(guard).message(policy)
     assert "unavailable" in Protection(guard).message(Judgement("input", ("unavailable",)))
+
+
+def test_what_blocks(guard):
+    blocked, allowed = Judgement("output", ("violation",), Verdict(0.9)), Judgement("output", ())
+    protection = Protection(guard)
+    assert (blocked, None, None) == tuple(map(protection.blocking, (blocked, allowed, None)))
+    assert None is Protection(guard, exit_behavior="monitor").blocking(blocked)
+
+
+def test_errors(guard):
+    assert not Protection(guard).is_error
+    assert Protection(guard, exit_behavior="error").is_error
+    assert Protection(guard, raises=True).is_error
+    judgement = Judgement("output", ("violation", "ipi"), Verdict(0.9))
+    assert "Cygnal blocked the output (violation, ipi). Sorry, I can't help with that." == (
+        Protection(guard).error_message(judgement)
+    )

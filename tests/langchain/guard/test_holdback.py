@@ -4,7 +4,7 @@ from langchain_core.outputs import ChatGenerationChunk
 
 from grayswan_core import Judgement, Verdict
 from grayswan_core.cygnal.protection import Protection
-from langchain_grayswan.guard.answering import Holdback, answer_check
+from langchain_grayswan.guard.holdback import ChunkHoldback
 
 BLOCKED = Judgement("output", ("violation",), Verdict(0.9))
 
@@ -18,12 +18,8 @@ def call_chunk(args, name=None):
     return chunk(tool_call_chunks=calls)
 
 
-def text_of(chunks):
-    return "".join(each.message.content for each in chunks)
-
-
 def test_text_and_calls_are_judged_together(guard):
-    hold = Holdback(Protection(guard), [])
+    hold = ChunkHoldback(Protection(guard), [])
     for each in (chunk("Well"), call_chunk('{"a":', "send"), call_chunk("1}")):
         assert None is hold.add(each)
     check = hold.end()
@@ -34,45 +30,17 @@ def test_text_and_calls_are_judged_together(guard):
         message.tool_calls[0].function.arguments,
     )
     assert 3 == len(hold.finish({}))
-    assert guard.has_approved(message.tool_calls[0])
 
 
-def test_each_can_be_left_out(guard):
-    answer = (chunk("Well") + call_chunk('{"a": 1}', "send")).message
-    text_only = answer_check(Protection(guard, check_tool_calls=False), answer, [])
-    calls_only = answer_check(Protection(guard, check_output=False), answer, [])
-    assert (("output",), None) == (text_only.stages, text_only.judged[0].tool_calls)
-    assert (("tool_call",), "") == (calls_only.stages, calls_only.judged[0].content)
-    nothing = Protection(guard, check_output=False, check_tool_calls=False)
-    assert None is answer_check(nothing, answer, [])
-
-
-def test_a_window_at_a_time(guard):
-    hold = Holdback(Protection(guard, streaming="window", window=4), [])
-    released = ""
-    checks = 0
-    for number in range(20):
-        check = hold.add(chunk(f"word{number:02d} "))
-        if check is not None:
-            checks += 1
-            assert text_of([chunk(check.judged[0].content)]).startswith(released)
-            released += text_of(hold.release())
-    assert 6 == checks
-    assert released
-    assert hold.answer().content.startswith(released)
-    assert len(hold.answer().content) > len(released)
-    released += text_of(hold.finish({"blocked": False}))
-    assert "".join(f"word{number:02d} " for number in range(20)) == released
-
-
-def test_calls_and_what_follows_are_held_to_the_end(guard):
-    hold = Holdback(Protection(guard, streaming="window", window=1), [])
-    hold.add(call_chunk("{}", "send"))
-    assert [None] * 5 == [hold.add(chunk("many words here")) for _ in range(5)]
+def test_calls_and_blocks_are_held_to_the_end(guard):
+    for first in (call_chunk("{}", "send"), chunk([{"type": "text", "text": "Well"}])):
+        hold = ChunkHoldback(Protection(guard, streaming="window", window=1), [])
+        hold.add(first)
+        assert [None] * 5 == [hold.add(chunk("many words here")) for _ in range(5)]
 
 
 def test_the_verdict_is_noted_once(guard):
-    hold = Holdback(Protection(guard, streaming="window", window=1), [])
+    hold = ChunkHoldback(Protection(guard, streaming="window", window=1), [])
     hold.add(chunk("some text"))
     hold.release_all()
     (last,) = hold.finish({"blocked": False})
@@ -80,7 +48,7 @@ def test_the_verdict_is_noted_once(guard):
 
 
 def test_a_late_violation_keeps_what_was_released(guard):
-    hold = Holdback(Protection(guard, streaming="window", window=1), [])
+    hold = ChunkHoldback(Protection(guard, streaming="window", window=1), [])
     hold.add(chunk("released ", response_metadata={"model_name": "m"}))
     released = hold.release_all()
     hold.add(call_chunk('{"x": "secret"}', "send"))
@@ -98,10 +66,12 @@ def test_a_late_violation_keeps_what_was_released(guard):
 
 
 def test_an_early_violation_keeps_nothing(guard):
-    hold = Holdback(Protection(guard), [])
+    hold = ChunkHoldback(Protection(guard), [])
     hold.add(chunk("secret"))
     assert "secret" not in repr(hold.refuse(BLOCKED))
 
 
 def test_an_empty_stream(guard):
-    assert None is Holdback(Protection(guard), []).end()
+    hold = ChunkHoldback(Protection(guard), [])
+    assert None is hold.end()
+    assert [""] == [each.text for each in hold.finish({})]
