@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+import tempfile
 from contextlib import redirect_stdout
+from pathlib import Path
 from typing import Any
 
 from sybil import Example, Sybil
@@ -41,6 +43,9 @@ def _start(namespace: dict[str, Any]) -> None:
     server = DevServer()
     server.__enter__()
     namespace["_server"] = server
+    namespace["_folder"] = tempfile.TemporaryDirectory()
+    namespace["_started_in"] = Path.cwd()
+    os.chdir(namespace["_folder"].name)
     # LlamaIndex's sync calls take the thread's event loop, make one if need be, and never close it.
     namespace["_loop"] = asyncio.new_event_loop()
     asyncio.set_event_loop(namespace["_loop"])
@@ -52,6 +57,8 @@ def _start(namespace: dict[str, Any]) -> None:
 
 def _stop(namespace: dict[str, Any]) -> None:
     namespace["_server"].__exit__(None, None, None)
+    os.chdir(namespace["_started_in"])
+    namespace["_folder"].cleanup()
     asyncio.set_event_loop(None)
     namespace["_loop"].run_until_complete(namespace["_loop"].shutdown_asyncgens())
     namespace["_loop"].close()

@@ -8,7 +8,7 @@ from pathlib import Path
 from textwrap import indent, wrap
 from typing import Any
 
-from grayswan_core.audit.page import page
+from grayswan_core.audit.page import counted, page
 from grayswan_core.audit.records import Finding, Source
 
 __all__ = ["BLIND_SPOTS", "Report"]
@@ -70,8 +70,8 @@ class Report:
         if self.failures:
             return "Not everything could be looked at."
         return self.nothing_observed or (
-            f"None of {len(self.sources)} texts from outside reached a model in a role that may"
-            f" instruct it, in {sum(self.models.values())} calls."
+            f"0 of {len(self.sources)} texts from outside reached a model in a role that may"
+            f" instruct it, in {counted(sum(self.models.values()), 'call')}."
         )
 
     def assert_clean(self) -> None:
@@ -119,7 +119,7 @@ class Report:
         if self.canaries_seeded:
             parts.append(
                 f"Canaries: {self.canaries_seeded} put among what was retrieved; the models'"
-                f" responses held their word {self.canaries_obeyed} times."
+                f" responses held their word {counted(self.canaries_obeyed, 'time')}."
             )
         if self.failures:
             parts.append(_list("The audit failed at:", self.failures))
@@ -148,11 +148,16 @@ def _row(number: int, each: Finding) -> tuple[str, ...]:
 
 
 def _short(text: str, most: int = 44) -> str:
-    return text if len(text) <= most else text[: most - 1] + "…"
+    """Without its middle: sources end in what tells them apart."""
+    if len(text) <= most:
+        return text
+    end = most // 3
+    return f"{text[: most - end - 1]}…{text[-end:]}"
 
 
 def _details(number: int, each: Finding) -> str:
-    lines = [f"{each.place}, {each.words} words, in {each.calls} calls: “{each.excerpt}”"]
+    words, calls = counted(each.words, "word"), counted(each.calls, "call")
+    lines = [f"{each.place}, {words}, in {calls}: “{each.excerpt}”"]
     where = [
         *([f"the call: {each.line}"] if each.line else []),
         *([f"the source: {each.source.line}"] if each.source.line else []),
