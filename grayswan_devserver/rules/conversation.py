@@ -59,11 +59,6 @@ class Conversation:
         ]
 
     @cached_property
-    def earlier(self) -> list[Message]:
-        """The user's and the assistant's messages before the last user message."""
-        return [m for m in self._messages[: self._turn] if m.role in {"user", "assistant"}]
-
-    @cached_property
     def tools(self) -> Sequence[FunctionDefinition]:
         """The tools on offer; none where the request says to call none."""
         if self._request.tool_choice == "none":

@@ -1,8 +1,8 @@
 """Answers from the texts of the conversation, by quoting the sentences that fit the question.
 
-The sources, in order of preference: the `data` messages, the text inside the user message, the
-system message where it carries a context, and what was said before. Sentences that speak to the
-model (`untrusted`) are never quoted, so nothing in a text can make the engine obey it.
+The sources, in order of preference: the `data` messages, the text inside the user message, and
+the system message where it carries a context. Sentences that speak to the model (`untrusted`)
+are never quoted, so nothing in a text can make the engine obey it.
 """
 
 from __future__ import annotations

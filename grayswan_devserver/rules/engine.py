@@ -9,28 +9,12 @@ from grayswan_devserver.answers import Answer, play
 from grayswan_devserver.rules.conversation import Conversation
 from grayswan_devserver.rules.demands import call_demanded_tool
 from grayswan_devserver.rules.documents import answer_from_sources
-from grayswan_devserver.rules.json_answers import answer_in_json
-from grayswan_devserver.rules.memory import answer_from_memory
-from grayswan_devserver.rules.react import react_with
 from grayswan_devserver.rules.refusal import refuse
 from grayswan_devserver.rules.small_talk import (
     answer_anything,
     answer_arithmetic,
     answer_echo,
     answer_small_talk,
-)
-from grayswan_devserver.rules.text_protocols import (
-    answer_choice,
-    answer_keywords,
-    answer_ranking,
-    answer_rephrased,
-    answer_yes_no,
-)
-from grayswan_devserver.rules.text_scores import (
-    answer_permutation,
-    answer_result,
-    answer_score,
-    answer_sub_questions,
 )
 from grayswan_devserver.rules.tools import call_named_tool, call_wanted_tools
 
@@ -43,38 +27,16 @@ __all__ = ["SKILLS", "RulesEngine", "Skill"]
 Skill: TypeAlias = Callable[[Conversation], Answer | None]
 """Answers a conversation, or leaves it to the next skill with `None`."""
 
-_PLAIN_SKILLS: tuple[Skill, ...] = (
-    answer_echo,
-    answer_arithmetic,
-    answer_from_sources,
-    answer_from_memory,
-    answer_small_talk,
-    answer_anything,
-)
-
-
-def _first_answer(skills: tuple[Skill, ...], conversation: Conversation) -> Answer:
-    answers = (skill(conversation) for skill in skills)
-    return next((answer for answer in answers if answer is not None), Answer())
-
-
 SKILLS: tuple[Skill, ...] = (
     refuse,
     call_named_tool,
     call_demanded_tool,
     call_wanted_tools,
-    react_with(lambda conversation: _first_answer(_PLAIN_SKILLS, conversation)),
-    answer_choice,
-    answer_yes_no,
-    answer_ranking,
-    answer_keywords,
-    answer_rephrased,
-    answer_permutation,
-    answer_score,
-    answer_result,
-    answer_sub_questions,
-    answer_in_json,
-    *_PLAIN_SKILLS,
+    answer_echo,
+    answer_arithmetic,
+    answer_from_sources,
+    answer_small_talk,
+    answer_anything,
 )
 """In the order they are asked; the last one answers everything."""
 
@@ -100,4 +62,5 @@ class RulesEngine:
 
     def answer(self, conversation: Conversation) -> Answer:
         """The whole answer, before `max_tokens` cuts it."""
-        return _first_answer(self._skills, conversation)
+        answers = (skill(conversation) for skill in self._skills)
+        return next((answer for answer in answers if answer is not None), Answer())

@@ -1,4 +1,4 @@
-"""Answers that need no source: echoes, sums, greetings, and what was said before."""
+"""Answers that need no source: echoes, sums, greetings."""
 
 from __future__ import annotations
 

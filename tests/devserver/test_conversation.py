@@ -1,7 +1,6 @@
 def test_the_last_user_message_is_the_one_to_answer(conversation_of):
     conversation = conversation_of("a", ("assistant", "b"), "c", ("data", "d"))
     assert conversation.user_text == "c"
-    assert [message.content for message in conversation.earlier] == ["a", "b"]
     assert conversation.data == ["d"]
 
 

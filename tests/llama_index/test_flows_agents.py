@@ -225,10 +225,16 @@ async def test_tokens_of_a_run_are_counted(make_llm, grayswan_server):
 
 @STREAMING
 async def test_a_react_agent_calls_a_tool_and_answers(llm, grayswan_server, streaming):
+    grayswan_server.script(
+        Answer('Thought: I need a tool.\nAction: get_weather\nAction Input: {"city": "Paris"}'),
+        Answer("Thought: I can answer.\nAnswer: It is 21 degrees in Paris."),
+    )
     agent = ReActAgent(tools=[get_weather], llm=llm, streaming=streaming)
     result, events = await run(agent, "What is the weather in Paris?")
     assert [each.tool_kwargs for each in results(events)] == [{"city": "Paris"}]
-    assert "21 degrees" in str(result)
+    assert str(result) == "It is 21 degrees in Paris."
+    observed = grayswan_server.last.body["messages"][-1]
+    assert observed["content"] == "Observation: It is 21 degrees and sunny in Paris."
     assert "tools" not in grayswan_server.last.body
 
 

@@ -1,7 +1,7 @@
 """LlamaIndex's chat engines, on the local server."""
 
 import pytest
-from llama_index.core.chat_engine import SimpleChatEngine
+from llama_index.core.chat_engine import ContextChatEngine, SimpleChatEngine
 from llama_index.core.llms import ChatMessage
 from llama_index.core.memory import ChatMemoryBuffer, ChatSummaryMemoryBuffer, Memory
 
@@ -34,6 +34,17 @@ def reading(request, index, llm):
     return engine_of(index, llm, request.param)
 
 
+@pytest.fixture
+def condense(reading, grayswan_server):
+    """Lay out the question that the chat so far is condensed into, if the engine asks for that."""
+
+    def script(question):
+        if not isinstance(reading, ContextChatEngine) and reading.chat_history:
+            grayswan_server.script(Answer(question))
+
+    return script
+
+
 def test_a_chat_goes_on(engine, bodies):
     assert str(engine.chat("Hello"))
     assert str(engine.chat("And now?"))
@@ -62,15 +73,19 @@ async def test_a_chat_streams_async(engine):
     assert engine.chat_history[-1].content == text
 
 
-def test_engines_answer_from_texts(reading):
+def test_engines_answer_from_texts(reading, condense):
+    condense(QUESTION)
     response = reading.chat(QUESTION)
     assert TOLD in str(response)
     assert response.source_nodes
+    condense("How many books does the library have?")
     assert "twelve thousand" in str(reading.chat("And how many books does it have?"))
 
 
-async def test_engines_answer_from_texts_in_streams(reading):
+async def test_engines_answer_from_texts_in_streams(reading, condense):
+    condense(QUESTION)
     assert TOLD in "".join(reading.stream_chat(QUESTION).response_gen)
+    condense(QUESTION)
     response = await reading.astream_chat(QUESTION)
     assert TOLD in "".join([part async for part in response.async_response_gen()])
 

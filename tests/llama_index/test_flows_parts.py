@@ -1,6 +1,7 @@
 """What LlamaIndex builds applications of, on the local server: extractors, selectors,
 rerankers, evaluators, generators of questions."""
 
+import json
 import os
 import subprocess
 import sys
@@ -133,7 +134,9 @@ ROME = "When was Rome founded?"
 
 
 @pytest.mark.parametrize("selector", [LLMSingleSelector, LLMMultiSelector])
-async def test_selectors_choose_in_text(selector):
+async def test_selectors_choose_in_text(selector, grayswan_server):
+    grayswan_server.script(Answer('[{"choice": 2, "reason": "It is about Rome."}]'))
+    grayswan_server.script(Answer('[{"choice": 1, "reason": "It is about the library."}]'))
     chosen = selector.from_defaults()
     assert chosen.select(CHOICES, ROME).inds == [1]
     assert (await chosen.aselect(CHOICES, QUESTION)).inds == [0]
@@ -153,18 +156,23 @@ def test_a_selector_chooses_several_with_a_tool(grayswan_server):
     assert PydanticMultiSelector.from_defaults().select(CHOICES, ROME).inds == [0, 1]
 
 
-def test_sub_questions_are_read():
+def test_sub_questions_are_read(grayswan_server):
+    split = [
+        {"sub_question": ROME, "tool_name": "rome"},
+        {"sub_question": QUESTION, "tool_name": "town"},
+    ]
+    grayswan_server.script(Answer(json.dumps({"items": split})))
     generator = LLMQuestionGenerator.from_defaults()
     asked = QueryBundle("When was Rome founded and when does the library close?")
     found = generator.generate(CHOICES, asked)
-    assert {each.tool_name for each in found} == {"town", "rome"}
-    assert all(each.sub_question for each in found)
+    assert [each.model_dump() for each in found] == split
 
 
 # --- rerankers ----------------------------------------------------------------------------------
 
 
-def test_a_reranker_puts_the_best_first(scored):
+def test_a_reranker_puts_the_best_first(scored, grayswan_server):
+    grayswan_server.script(Answer("Doc: 2, Relevance: 9\nDoc: 1, Relevance: 1"))
     found = LLMRerank(top_n=2).postprocess_nodes(scored, query_str=QUESTION)
     assert found[0].node.text == LIBRARY
 
@@ -178,7 +186,8 @@ def test_a_structured_reranker_puts_the_best_first(scored, grayswan_server):
     assert found[0].node.text == LIBRARY
 
 
-async def test_a_reranker_of_permutations_puts_the_best_first(scored, llm):
+async def test_a_reranker_of_permutations_puts_the_best_first(scored, llm, grayswan_server):
+    grayswan_server.script(*[Answer("[2] > [1] > [3]")] * 2)
     reranker = RankGPTRerank(top_n=2, llm=llm)
     assert reranker.postprocess_nodes(scored, query_str=QUESTION)[0].node.text == LIBRARY
     found = await reranker.apostprocess_nodes(scored, query_str=QUESTION)
@@ -189,34 +198,42 @@ async def test_a_reranker_of_permutations_puts_the_best_first(scored, llm):
 
 
 @pytest.mark.parametrize(
-    ("response", "passing"),
-    [("The library closes at eight in the evening.", True), ("Whales sing at midnight.", False)],
+    ("response", "verdict", "passing"),
+    [
+        ("The library closes at eight in the evening.", "YES", True),
+        ("Whales sing at midnight.", "NO", False),
+    ],
 )
-async def test_faithfulness_and_relevancy(response, passing):
+async def test_faithfulness_and_relevancy(grayswan_server, response, verdict, passing):
+    grayswan_server.script(*[Answer(verdict)] * 2)
     asked = {"query": QUESTION, "response": response, "contexts": [LIBRARY]}
     for evaluator in (FaithfulnessEvaluator(), RelevancyEvaluator()):
         assert (await evaluator.aevaluate(**asked)).passing is passing
 
 
-def test_correctness():
+def test_correctness(grayswan_server):
+    grayswan_server.script(Answer("4.5\nIt says the same."))
     found = CorrectnessEvaluator().evaluate(
         query=QUESTION,
         response="The library closes at eight in the evening.",
         reference="It closes at eight in the evening.",
     )
     assert found.passing
-    assert 1 <= found.score <= 5
+    assert found.score == 4.5
 
 
-def test_guidelines():
+def test_guidelines(grayswan_server):
+    grayswan_server.script(Answer('{"passing": true, "feedback": "It is brief."}'))
     found = GuidelineEvaluator(guidelines="Be brief.").evaluate(
         query=QUESTION, response="At eight.", contexts=[LIBRARY]
     )
-    assert isinstance(found.passing, bool)
+    assert found.passing
+    assert found.feedback == "It is brief."
 
 
 @pytest.mark.parametrize("evaluator", [AnswerRelevancyEvaluator, ContextRelevancyEvaluator])
-def test_relevancy_as_a_score(evaluator):
+def test_relevancy_as_a_score(evaluator, grayswan_server):
+    grayswan_server.script(Answer("It is about the question. [RESULT] 2"))
     found = evaluator().evaluate(
         query=QUESTION, response="The library closes at eight.", contexts=[LIBRARY]
     )
@@ -234,7 +251,8 @@ async def test_two_answers_are_compared(grayswan_server):
 
 
 @pytest.mark.filterwarnings("ignore:asyncio_module")  # LlamaIndex's own
-async def test_evaluations_in_a_batch(index):
+async def test_evaluations_in_a_batch(index, grayswan_server):
+    grayswan_server.script(*[Answer("At eight.")] * 3, *[Answer("YES")] * 3)
     runner = BatchEvalRunner({"faithful": FaithfulnessEvaluator()}, workers=2)
     found = await runner.aevaluate_queries(index.as_query_engine(), queries=[QUESTION] * 3)
     assert [each.passing for each in found["faithful"]] == [True] * 3

@@ -3,6 +3,8 @@
 The embedding is `demo.embedding.HashedWords`, which needs no model: it counts words.
 """
 
+import json
+
 import pytest
 from llama_index.core import (
     ChatPromptTemplate,
@@ -136,7 +138,8 @@ def engines(index):
     ]
 
 
-def test_a_router_chooses_in_text(engines):
+def test_a_router_chooses_in_text(engines, grayswan_server):
+    grayswan_server.script(Answer('[{"choice": 2, "reason": "It is about Rome."}]'))
     router = RouterQueryEngine(LLMSingleSelector.from_defaults(), engines)
     response = router.query("When was Rome founded?")
     assert "753 BC" in str(response)
@@ -152,7 +155,12 @@ async def test_a_router_chooses_with_a_tool(engines, grayswan_server):
 
 
 @pytest.mark.parametrize("use_async", [True, False])
-def test_a_question_is_split_into_others(engines, use_async, bodies):
+def test_a_question_is_split_into_others(engines, use_async, bodies, grayswan_server):
+    split = [
+        {"sub_question": "When was Rome founded?", "tool_name": "rome"},
+        {"sub_question": QUESTION, "tool_name": "town"},
+    ]
+    grayswan_server.script(Answer(json.dumps({"items": split})))
     engine = SubQuestionQueryEngine.from_defaults(
         query_engine_tools=engines,
         question_gen=LLMQuestionGenerator.from_defaults(),
@@ -160,8 +168,7 @@ def test_a_question_is_split_into_others(engines, use_async, bodies):
         verbose=False,
     )
     response = engine.query("When was Rome founded and when does the library close?")
-    asked = [node.metadata for node in response.source_nodes]
-    assert len(asked) >= 2
+    assert len(response.source_nodes) >= 2
     assert "753 BC" in str(bodies()[-1])
     assert TOLD in str(bodies()[-1])
 
@@ -182,6 +189,7 @@ def test_a_bad_answer_is_tried_again(index, grayswan_server):
 
 
 def test_a_good_answer_is_kept(index, grayswan_server):
+    grayswan_server.script(Answer(f"It closes at {TOLD}."), Answer("YES"))
     engine = RetryQueryEngine(index.as_query_engine(), RelevancyEvaluator())
     assert TOLD in str(engine.query(QUESTION))
     assert len(grayswan_server.requests) == 2
@@ -218,10 +226,12 @@ def test_a_question_is_answered_in_steps(index, grayswan_server):
     assert str(engine.query("When must I leave the library?"))
 
 
-def test_a_tree_of_summaries_is_built_and_asked(llm, town, index):
+def test_a_tree_of_summaries_is_built_and_asked(llm, town, index, grayswan_server):
     Settings.llm = llm
-    tree = TreeIndex.from_documents(town, num_children=3)
-    assert str(tree.as_query_engine(child_branch_factor=1).query(QUESTION))
+    tree = TreeIndex.from_documents(town, num_children=2)
+    choices = Answer("ANSWER: 1. The town's own."), Answer("ANSWER: 2. It is the library's.")
+    grayswan_server.script(*choices)
+    assert TOLD in str(tree.as_query_engine(child_branch_factor=1).query(QUESTION))
 
 
 def test_a_prompt_of_ones_own_is_used(index, sent):
