@@ -7,8 +7,7 @@ Loaders have no callbacks, so their methods are watched.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from typing import Any, cast
 from uuid import UUID
 
@@ -19,8 +18,10 @@ from langchain_core.messages import BaseMessage
 from langchain_core.outputs import LLMResult
 from langchain_core.tracers.context import register_configure_hook
 
+from grayswan_core.audit.advice import Advisor
+from grayswan_core.audit.nesting import Nested, Nesting
 from grayswan_core.audit.overrides import watched
-from grayswan_core.audit.records import Kind, Model, Sent, Source
+from grayswan_core.audit.records import Kind, Model, Sent
 from grayswan_core.audit.registry import Registry
 from grayswan_core.audit.watch import Audit
 from grayswan_core.untrusted.finder import MAX_WORDS
@@ -38,8 +39,8 @@ from langchain_grayswan.audit_texts import (
 
 __all__ = ["attached", "audit_untrusted"]
 
-_MOST_RUNS = 20_000
-_MOST_NAMES = 6
+_LOADS = ("load", "aload", "lazy_load", "alazy_load")
+_UNKNOWN = "a chain"
 _OUR_TYPE = "grayswan-chat"
 _OUR_FALLBACKS = "Untrusted"
 
@@ -73,7 +74,7 @@ class _Handler(BaseCallbackHandler):
     run_inline = True  # what is retrieved has to be noted before a model is sent it
 
     def __init__(self) -> None:
-        self._runs: dict[UUID, tuple[str, UUID | None]] = {}
+        self._runs: Nesting[UUID] = Nesting()
 
     def on_chain_start(
         self,
@@ -85,19 +86,21 @@ class _Handler(BaseCallbackHandler):
         **kwargs: Any,
     ) -> None:
         name = self._begin(serialized, run_id, parent_run_id, kwargs)
-        for audit in _registry.audits:
-            with audit.guarded(f"the input of {name}"):
-                _note_documents(audit, "document", name, documents_in(inputs))
-                if parent_run_id is None:
-                    _note_tool_messages(audit, tool_messages_in(inputs))
-                    for text in own_texts(inputs):
-                        audit.note_own(text)
+
+        def note(audit: Audit) -> None:
+            _note_documents(audit, "document", name, documents_in(inputs))
+            if parent_run_id is None:
+                _note_tool_messages(audit, tool_messages_in(inputs))
+                _note_own(audit, inputs)
+
+        _registry.tell(f"the input of {name}", note)
 
     def on_chain_end(self, outputs: Any, *, run_id: UUID, **kwargs: Any) -> None:
         name = self._end(run_id)
-        for audit in _registry.audits:
-            with audit.guarded(f"the output of {name}"):
-                _note_documents(audit, "document", name, documents_in(outputs))
+        _registry.tell(
+            f"the output of {name}",
+            lambda audit: _note_documents(audit, "document", name, documents_in(outputs)),
+        )
 
     def on_retriever_start(
         self,
@@ -109,16 +112,16 @@ class _Handler(BaseCallbackHandler):
         **kwargs: Any,
     ) -> None:
         name = self._begin(serialized, run_id, parent_run_id, kwargs)
-        for audit in _registry.audits:
-            with audit.guarded(f"the query of {name}"):
-                audit.note_own(str(query))
+        _registry.tell(f"the query of {name}", lambda audit: audit.note_own(str(query)))
 
     def on_retriever_end(self, documents: Any, *, run_id: UUID, **kwargs: Any) -> None:
         name = self._end(run_id)
-        for audit in _registry.audits:
-            with audit.guarded(f"the documents of {name}"):
-                _seed(audit, documents)
-                _note_documents(audit, "retrieved document", name, documents_in(documents))
+
+        def note(audit: Audit) -> None:
+            _seed(audit, documents)
+            _note_documents(audit, "retrieved document", name, documents_in(documents))
+
+        _registry.tell(f"the documents of {name}", note)
 
     def on_tool_start(
         self,
@@ -131,23 +134,22 @@ class _Handler(BaseCallbackHandler):
     ) -> None:
         name = self._begin(serialized, run_id, parent_run_id, kwargs)
         if parent_run_id is None:
-            for audit in _registry.audits:
-                with audit.guarded(f"the input of {name}"):
-                    for text in own_texts(kwargs.get("inputs") or input_str):
-                        audit.note_own(text)
+            given = kwargs.get("inputs") or input_str
+            _registry.tell(f"the input of {name}", lambda audit: _note_own(audit, given))
 
     def on_tool_end(self, output: Any, *, run_id: UUID, **kwargs: Any) -> None:
-        name = str(kwargs.get("name") or self._name(run_id))
-        self._end(run_id)
-        for audit in _registry.audits:
-            with audit.guarded(f"the result of {name}"):
-                _note_result(audit, "tool result", name, output)
+        known = self._end(run_id)
+        name = str(kwargs.get("name") or known)
+        _registry.tell(
+            f"the result of {name}", lambda audit: _note_result(audit, "tool result", name, output)
+        )
 
     def on_tool_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
         name = self._end(run_id)
-        for audit in _registry.audits:
-            with audit.guarded(f"the error of {name}"):
-                audit.note_source("tool error", name, [str(error)])
+        _registry.tell(
+            f"the error of {name}",
+            lambda audit: audit.note_source("tool error", name, [str(error)]),
+        )
 
     def on_chat_model_start(
         self,
@@ -161,12 +163,14 @@ class _Handler(BaseCallbackHandler):
         self._begin(serialized, run_id, parent_run_id, kwargs)
         settings = kwargs.get("invocation_params") or {}
         model = _model(serialized, settings, kwargs)
-        for audit in _registry.audits:
-            with audit.guarded(f"a call of {model.name}"):
-                for each in messages:
-                    _note_tool_messages(audit, tool_messages_in(each))
-                    sent = [*sent_messages(each), *sent_tools(settings)]
-                    audit.look_through(model, sent, self._through(parent_run_id), _advice)
+
+        def note(audit: Audit) -> None:
+            for each in messages:
+                _note_tool_messages(audit, tool_messages_in(each))
+                sent = [*sent_messages(each), *sent_tools(settings)]
+                audit.look_through(model, sent, self._runs.through(parent_run_id), _ADVISOR)
+
+        _registry.tell(f"a call of {model.name}", note)
 
     def on_llm_start(
         self,
@@ -180,16 +184,20 @@ class _Handler(BaseCallbackHandler):
         self._begin(serialized, run_id, parent_run_id, kwargs)
         model = _model(serialized, kwargs.get("invocation_params") or {}, kwargs)
         sent = [Sent("user", "the prompt", prompt) for prompt in prompts]
-        for audit in _registry.audits:
-            with audit.guarded(f"a call of {model.name}"):
-                audit.look_through(model, sent, self._through(parent_run_id), _advice)
+        through = self._runs.through(parent_run_id)
+        _registry.tell(
+            f"a call of {model.name}",
+            lambda audit: audit.look_through(model, sent, through, _ADVISOR),
+        )
 
     def on_llm_end(self, response: LLMResult, *, run_id: UUID, **kwargs: Any) -> None:
         name = self._end(run_id)
-        for audit in _registry.audits:
-            with audit.guarded(f"the response of {name}"):
-                for text in written_texts(response):
-                    audit.note_written(text)
+
+        def note(audit: Audit) -> None:
+            for text in written_texts(response):
+                audit.note_written(text)
+
+        _registry.tell(f"the response of {name}", note)
 
     def on_llm_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
         self._end(run_id)
@@ -199,26 +207,13 @@ class _Handler(BaseCallbackHandler):
     def _begin(
         self, serialized: Any, run_id: UUID, parent: UUID | None, kwargs: dict[str, Any]
     ) -> str:
-        name = str(kwargs.get("name") or _class_name(serialized) or "a chain")
-        while len(self._runs) >= _MOST_RUNS:  # runs that never end
-            self._runs.pop(next(iter(self._runs)), None)
-        self._runs[run_id] = name, parent
+        name = str(kwargs.get("name") or _class_name(serialized) or _UNKNOWN)
+        self._runs.begin(run_id, Nested(name, parent))
         return name
 
     def _end(self, run_id: UUID) -> str:
-        return self._runs.pop(run_id, ("a chain", None))[0]
-
-    def _name(self, run_id: UUID) -> str:
-        return self._runs.get(run_id, ("a chain", None))[0]
-
-    def _through(self, run_id: UUID | None) -> tuple[str, ...]:
-        """The names of a run and of those around it, outermost first, each once in a row."""
-        names: list[str] = []
-        while run_id in self._runs and len(self._runs) > len(names):
-            name, run_id = self._runs[run_id]
-            if not names or names[-1] != name:
-                names.append(name)
-        return tuple(reversed(names[-_MOST_NAMES:]))
+        run = self._runs.end(run_id)
+        return _UNKNOWN if run is None else run.name
 
 
 class _Hook:
@@ -230,9 +225,7 @@ class _Hook:
 
 def _note_documents(audit: Audit, kind: Kind, name: str, found: Iterable[Document]) -> None:
     for document in found:
-        texts = document_texts(document)
-        canary = audit.canary and audit.canary.stands_in(document.page_content)
-        audit.note_source("canary" if canary else kind, _named(name, document), texts)
+        audit.note_document(kind, _named(name, document), document_texts(document))
 
 
 def _named(name: str, document: Document) -> str:
@@ -252,15 +245,16 @@ def _note_result(audit: Audit, kind: Kind, name: str, output: Any) -> None:
         audit.note_unseen(f"a result without text, of the tool {name}")
 
 
+def _note_own(audit: Audit, given: Any) -> None:
+    for text in own_texts(given):
+        audit.note_own(text)
+
+
 def _seed(audit: Audit, documents: Any) -> None:
-    """Add a canary to the documents, which the retriever hands out as this very list."""
-    if audit.canary is None:
-        return
-    if not isinstance(documents, list):
+    if audit.canary is not None and not isinstance(documents, list):
         audit.note_unseen("a retriever's documents that are no list, and got no canary")
-    elif not any(audit.canary.stands_in(each.page_content) for each in documents):
-        documents.append(Document(audit.canary.text))
-        audit.note_seeded()
+    texts = (document.page_content for document in documents_in(documents))
+    audit.seed(documents, texts, Document)
 
 
 def _class_name(serialized: Any) -> str:
@@ -280,48 +274,31 @@ _RETRIEVED = (
     "mark what fills the prompt with untrusted_variables(prompt, ...), or wrap the retriever in"
     " untrusted_retriever(...)"
 )
-_CHANGES: dict[Kind, str] = {
-    "retrieved document": _RETRIEVED,
-    "canary": _RETRIEVED,
-    "document": "mark what fills the prompt with untrusted_variables(prompt, ...), or put"
-    " mark_documents between the documents and the prompt",
-    "loaded document": "mark what fills the prompt with untrusted_variables(prompt, ...), or wrap"
-    " the loader in untrusted_loader(...)",
-    "tool result": "wrap the tool in untrusted_tool(...)",
-    "tool error": "wrap the tool in untrusted_tool(...)",
-}
-
-
-def _advice(source: Source, sent: Sent, model: Model) -> str:
-    change = _CHANGES[source.kind]
-    if model.takes_marks:
-        return f"{change}; {model.name} then sends it as data."
-    place = "tool's definition" if sent.role == "tool definition" else f"{sent.role} message"
-    keep = (
-        f"keep the model as untrusted_fallback({model.name}(...))"
-        if "OpenAI" in model.name
-        else f"take it out of the {place}, and send it as the result of a tool (ToolMessage)"
-    )
-    return (
-        f"{change}, and put ChatGraySwan() in the place of {model.name}, which has no role for such"
-        f" text. Or {keep}."
-    )
-
-
-@contextmanager
-def _hooks() -> Iterator[None]:
-    with watched(BaseLoader, ("load", "aload", "lazy_load", "alazy_load"), _note_loaded):
-        yield
+_ADVISOR = Advisor(
+    {
+        "retrieved document": _RETRIEVED,
+        "canary": _RETRIEVED,
+        "document": "mark what fills the prompt with untrusted_variables(prompt, ...), or put"
+        " mark_documents between the documents and the prompt",
+        "loaded document": "mark what fills the prompt with untrusted_variables(prompt, ...), or"
+        " wrap the loader in untrusted_loader(...)",
+        "tool result": "wrap the tool in untrusted_tool(...)",
+        "tool error": "wrap the tool in untrusted_tool(...)",
+    },
+    model="ChatGraySwan()",
+    tool_result="send it as the result of a tool (ToolMessage)",
+)
 
 
 def _note_loaded(loader: Any, document: Any) -> None:
     name = type(loader).__name__
-    for audit in _registry.audits:
-        with audit.guarded(f"the documents of {name}"):
-            _note_documents(audit, "loaded document", name, documents_in(document))
+    _registry.tell(
+        f"the documents of {name}",
+        lambda audit: _note_documents(audit, "loaded document", name, documents_in(document)),
+    )
 
 
-_registry = Registry(_hooks)
+_registry = Registry(lambda: watched(BaseLoader, _LOADS, _note_loaded))
 _handler = _Handler()
 attached = _registry.attached
 register_configure_hook(cast("Any", _Hook()), inheritable=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.base.llms.base import BaseLLM
@@ -27,8 +27,10 @@ from llama_index.core.tools import BaseTool, ToolOutput
 from llama_index_instrumentation import root_dispatcher
 from pydantic import PrivateAttr
 
+from grayswan_core.audit.advice import Advisor
+from grayswan_core.audit.nesting import Nested, Nesting
 from grayswan_core.audit.overrides import watched
-from grayswan_core.audit.records import Kind, Model, Sent, Source
+from grayswan_core.audit.records import Kind, Model
 from grayswan_core.audit.registry import Registry
 from grayswan_core.audit.watch import Audit
 from grayswan_core.untrusted.finder import MAX_WORDS
@@ -54,8 +56,6 @@ _READS = (
     *("load_resource", "aload_resource", "iter_data"),
 )
 _TAKE_MARKS = (GraySwan, TranslatesMarks)
-_MOST_SPANS = 20_000
-_MOST_NAMES = 6
 _UUID_LENGTH = 37
 
 
@@ -82,16 +82,10 @@ def audit_untrusted(
     return Audit([attached], own=own, canaries=canaries, max_words=max_words)
 
 
-class _Span(NamedTuple):
-    label: str
-    parent: str | None
-    called: BaseLLM | None  # the model, where the span is a call of one
-
-
 class _SpanHandler(BaseSpanHandler[BaseSpan]):
     """Hands on what spans tell to every audit that is open."""
 
-    _spans: dict[str, _Span] = PrivateAttr(default_factory=dict)
+    _spans: Nesting[str] = PrivateAttr(default_factory=Nesting)
 
     def span_enter(
         self,
@@ -104,14 +98,17 @@ class _SpanHandler(BaseSpanHandler[BaseSpan]):
     ) -> None:
         arguments = _arguments(bound_args, _method(id_))
         called = instance if isinstance(instance, BaseLLM) and _method(id_) in _CALLS else None
-        parent = self._spans.get(parent_id or "")
-        self._begin(id_, _Span(_label(id_, instance), parent_id, called))
-        for audit in _registry.audits:
-            with audit.guarded(f"the arguments of {id_[:-_UUID_LENGTH]}"):
-                if called is None:
-                    self._note_arguments(audit, instance, arguments, is_root=parent is None)
-                elif not _is_repeated(called, parent):
-                    self._look(audit, called, arguments, parent_id)
+        parent = self._spans.get(parent_id)
+        name = _label(id_, instance) if called is None else ""
+        self._spans.begin(id_, Nested(name, parent_id, called))
+
+        def note(audit: Audit) -> None:
+            if called is None:
+                _note_arguments(audit, instance, arguments, is_root=parent is None)
+            elif not _is_repeated(called, parent):
+                _look(audit, called, arguments, self._spans.through(parent_id))
+
+        _registry.tell(f"the arguments of {id_[:-_UUID_LENGTH]}", note)
 
     def span_exit(
         self,
@@ -121,10 +118,11 @@ class _SpanHandler(BaseSpanHandler[BaseSpan]):
         result: Any | None = None,
         **kwargs: Any,
     ) -> None:
-        self._spans.pop(id_, None)
-        for audit in _registry.audits:
-            with audit.guarded(f"the result of {id_[:-_UUID_LENGTH]}"):
-                _note_result(audit, instance, result)
+        self._spans.end(id_)
+        _registry.tell(
+            f"the result of {id_[:-_UUID_LENGTH]}",
+            lambda audit: _note_result(audit, instance, result),
+        )
 
     def span_drop(
         self,
@@ -134,11 +132,12 @@ class _SpanHandler(BaseSpanHandler[BaseSpan]):
         err: BaseException | None = None,
         **kwargs: Any,
     ) -> None:
-        self._spans.pop(id_, None)
+        self._spans.end(id_)
         if isinstance(instance, BaseTool) and err is not None:
-            for audit in _registry.audits:
-                with audit.guarded(f"the error of {id_[:-_UUID_LENGTH]}"):
-                    audit.note_source("tool error", _tool_name(instance), [str(err)])
+            _registry.tell(
+                f"the error of {id_[:-_UUID_LENGTH]}",
+                lambda audit: audit.note_source("tool error", _tool_name(instance), [str(err)]),
+            )
 
     def new_span(self, *_: Any, **__: Any) -> None:
         """None: nothing is kept but names."""
@@ -149,51 +148,39 @@ class _SpanHandler(BaseSpanHandler[BaseSpan]):
     def prepare_to_drop_span(self, *_: Any, **__: Any) -> None:
         """None."""
 
-    def _begin(self, id_: str, span: _Span) -> None:
-        while len(self._spans) >= _MOST_SPANS:  # spans that never end
-            self._spans.pop(next(iter(self._spans)), None)
-        self._spans[id_] = span
-
-    def _through(self, id_: str | None) -> tuple[str, ...]:
-        """The classes of a span and of those around it, outermost first, each once in a row."""
-        names: list[str] = []
-        seen = 0
-        while (span := self._spans.get(id_ or "")) and seen < _MOST_SPANS:
-            seen += 1
-            if span.called is None and span.label and (not names or names[-1] != span.label):
-                names.append(span.label)
-            id_ = span.parent
-        return tuple(reversed(names[-_MOST_NAMES:]))
-
-    def _look(
-        self, audit: Audit, llm: BaseLLM, arguments: dict[str, Any], parent_id: str | None
-    ) -> None:
-        model = Model(type(llm).__name__, takes_marks=isinstance(llm, _TAKE_MARKS))
-        sent = SentTexts(takes_marks=model.takes_marks)
-        for name, text in tool_results_in(arguments):
-            audit.note_source("tool result", name, [text])
-        audit.look_through(model, sent.of(arguments), self._through(parent_id), _advice)
-
-    def _note_arguments(
-        self, audit: Audit, instance: Any, arguments: dict[str, Any], *, is_root: bool
-    ) -> None:
-        if isinstance(instance, BaseRetriever):
-            _note_nodes(audit, "document", type(instance).__name__, _shown_by(instance))
-        if "nodes" in arguments:
-            _note_nodes(audit, "document", type(instance).__name__, nodes_in(arguments["nodes"]))
-        if is_root or isinstance(instance, BaseRetriever):
-            for name, text in tool_results_in(arguments):
-                audit.note_source("tool result", name, [text])
-            for text in own_texts(arguments):
-                audit.note_own(text)
-
 
 class _EventHandler(BaseEventHandler):
     """Hands on what models wrote, at the end of streams too."""
 
     def handle(self, event: Any, **_: Any) -> None:
         if isinstance(event, (LLMChatEndEvent, LLMCompletionEndEvent)):
-            _note_written(event.response)
+            response = event.response
+            _registry.tell("a model's response", lambda audit: _note_written(audit, response))
+
+
+def _look(audit: Audit, llm: BaseLLM, arguments: dict[str, Any], through: tuple[str, ...]) -> None:
+    model = Model(type(llm).__name__, takes_marks=isinstance(llm, _TAKE_MARKS))
+    sent = SentTexts(takes_marks=model.takes_marks)
+    _note_tool_results(audit, arguments)
+    audit.look_through(model, sent.of(arguments), through, _ADVISOR)
+
+
+def _note_arguments(
+    audit: Audit, instance: Any, arguments: dict[str, Any], *, is_root: bool
+) -> None:
+    if isinstance(instance, BaseRetriever):
+        _note_nodes(audit, "document", type(instance).__name__, _shown_by(instance))
+    if "nodes" in arguments:
+        _note_nodes(audit, "document", type(instance).__name__, nodes_in(arguments["nodes"]))
+    if is_root or isinstance(instance, BaseRetriever):
+        _note_tool_results(audit, arguments)
+        for text in own_texts(arguments):
+            audit.note_own(text)
+
+
+def _note_tool_results(audit: Audit, arguments: dict[str, Any]) -> None:
+    for name, text in tool_results_in(arguments):
+        audit.note_source("tool result", name, [text])
 
 
 def _shown_by(retriever: BaseRetriever) -> Iterator[Any]:
@@ -203,11 +190,9 @@ def _shown_by(retriever: BaseRetriever) -> Iterator[Any]:
         yield from nodes_in(list(index.docstore.docs.values()))
 
 
-def _note_written(response: Any) -> None:
-    for audit in _registry.audits:
-        with audit.guarded("a model's response"):
-            for text in written_texts(response):
-                audit.note_written(text)
+def _note_written(audit: Audit, response: Any) -> None:
+    for text in written_texts(response):
+        audit.note_written(text)
 
 
 def _note_result(audit: Audit, instance: Any, result: Any) -> None:
@@ -221,8 +206,7 @@ def _note_result(audit: Audit, instance: Any, result: Any) -> None:
     elif isinstance(instance, BaseNodePostprocessor):
         _note_nodes(audit, "document", type(instance).__name__, nodes_in(result))
     elif isinstance(result, (ChatResponse, CompletionResponse)):
-        for text in written_texts(result):
-            audit.note_written(text)
+        _note_written(audit, result)
 
 
 def _note_tool_output(audit: Audit, name: str, output: ToolOutput) -> None:
@@ -235,21 +219,15 @@ def _note_tool_output(audit: Audit, name: str, output: ToolOutput) -> None:
 def _note_nodes(audit: Audit, kind: Kind, name: str, nodes: Iterable[Any]) -> None:
     for node in nodes:
         texts = list(node_texts(node))
-        canary = audit.canary and any(map(audit.canary.stands_in, texts))
         label = node.metadata.get("file_name") or node.metadata.get("source") or node.node_id
-        audit.note_source("canary" if canary else kind, f"{name}: {str(label)[:80]}", texts)
+        audit.note_document(kind, f"{name}: {str(label)[:80]}", texts)
         if not texts:
             audit.note_unseen(f"a node without text, of {name}")
 
 
 def _seed(audit: Audit, result: Any) -> None:
-    """Add a canary to the nodes, which the retriever hands out as this very list."""
-    if audit.canary is None or not isinstance(result, list):
-        return
     texts = (text for node in nodes_in(result) for text in node_texts(node))
-    if not any(map(audit.canary.stands_in, texts)):
-        result.append(NodeWithScore(node=TextNode(text=audit.canary.text), score=1.0))
-        audit.note_seeded()
+    audit.seed(result, texts, lambda text: NodeWithScore(node=TextNode(text=text), score=1.0))
 
 
 def _arguments(bound: inspect.BoundArguments, method: str) -> dict[str, Any]:
@@ -260,7 +238,7 @@ def _arguments(bound: inspect.BoundArguments, method: str) -> dict[str, Any]:
     return given
 
 
-def _is_repeated(called: BaseLLM, parent: _Span | None) -> bool:
+def _is_repeated(called: BaseLLM, parent: Nested[str] | None) -> bool:
     """Whether another span tells the same call: one within another, or the model of a model."""
     nested = parent is not None and parent.called is called
     return nested or isinstance(called, StructuredLLM)
@@ -279,30 +257,20 @@ def _tool_name(tool: Any) -> str:
     return str(getattr(metadata, "name", None) or type(tool).__name__)
 
 
-_CHANGES: dict[Kind, str] = {
-    "retrieved document": "call secure(...) on the engine, or add UntrustedNodePostprocessor()",
-    "canary": "call secure(...) on the engine, or add UntrustedNodePostprocessor()",
-    "document": "call secure(...) on the engine, or mark_nodes(...) on the nodes",
-    "loaded document": "mark_untrusted(...) on the text before it goes into the prompt",
-    "tool result": "call secure(...) on the agent, or untrusted_tool(...) on the tool",
-    "tool error": "call secure(...) on the agent, or untrusted_tool(...) on the tool",
-}
-
-
-def _advice(source: Source, sent: Sent, model: Model) -> str:
-    change = _CHANGES[source.kind]
-    if model.takes_marks:
-        return f"{change}; {model.name} then sends it as data."
-    place = "tool's definition" if sent.role == "tool definition" else f"{sent.role} message"
-    keep = (
-        f"keep the model as untrusted_fallback({model.name}(...))"
-        if "OpenAI" in model.name
-        else f"take it out of the {place}, and send it as the result of a tool"
-    )
-    return (
-        f"{change}, and put GraySwan() in the place of {model.name}, which has no role for such"
-        f" text. Or {keep}."
-    )
+_SECURE_ENGINE = "call secure(...) on the engine, or add UntrustedNodePostprocessor()"
+_SECURE_AGENT = "call secure(...) on the agent, or untrusted_tool(...) on the tool"
+_ADVISOR = Advisor(
+    {
+        "retrieved document": _SECURE_ENGINE,
+        "canary": _SECURE_ENGINE,
+        "document": "call secure(...) on the engine, or mark_nodes(...) on the nodes",
+        "loaded document": "mark_untrusted(...) on the text before it goes into the prompt",
+        "tool result": _SECURE_AGENT,
+        "tool error": _SECURE_AGENT,
+    },
+    model="GraySwan()",
+    tool_result="send it as the result of a tool",
+)
 
 
 @contextmanager
@@ -324,9 +292,10 @@ def _hooks() -> Iterator[None]:
 
 def _note_loaded(reader: Any, document: Any) -> None:
     name = type(reader).__name__
-    for audit in _registry.audits:
-        with audit.guarded(f"the documents of {name}"):
-            _note_nodes(audit, "loaded document", name, nodes_in(document))
+    _registry.tell(
+        f"the documents of {name}",
+        lambda audit: _note_nodes(audit, "loaded document", name, nodes_in(document)),
+    )
 
 
 _registry = Registry(_hooks)

@@ -24,6 +24,17 @@ class Registry:
         self._stack = ExitStack()
         self.audits: tuple[Audit, ...] = ()
 
+    def tell(self, what: str, note: Callable[[Audit], None]) -> None:
+        """Have each open audit note something.
+
+        Args:
+            what: What is noted, for the report where it cannot be.
+            note: Notes it. Its errors are kept from the program.
+        """
+        for audit in self.audits:
+            with audit.guarded(what):
+                note(audit)
+
     @contextmanager
     def attached(self, audit: Audit) -> Iterator[None]:
         """Have an audit see what the framework does in the block."""

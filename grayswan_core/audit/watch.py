@@ -109,10 +109,26 @@ class Audit:
             if self.canary and self.canary.stands_in(text):
                 self._obeyed += 1
 
-    def note_seeded(self) -> None:
-        """Note that a canary was put among what is retrieved."""
-        with self._lock:
-            self._seeded += 1
+    def note_document(self, kind: Kind, name: str, texts: Iterable[str]) -> None:
+        """Note a document from outside, or a canary among such, given as its parts."""
+        texts = list(texts)
+        is_canary = self.canary is not None and any(map(self.canary.stands_in, texts))
+        self.note_source("canary" if is_canary else kind, name, texts)
+
+    def seed(self, found: object, texts: Iterable[str], make: Callable[[str], object]) -> None:
+        """Put a canary among what a retriever found, which it hands out as this very list.
+
+        Args:
+            found: The list; nothing else can be added to.
+            texts: Its texts. There is to be one canary.
+            make: Makes the framework's object of a canary's text.
+        """
+        if self.canary is None or not isinstance(found, list):
+            return
+        if not any(map(self.canary.stands_in, texts)):
+            found.append(make(self.canary.text))
+            with self._lock:
+                self._seeded += 1
 
     def note_unseen(self, what: str) -> None:
         """Note something that could not be looked at."""

@@ -170,6 +170,28 @@ def test_an_error_that_ends_the_program_is_not_kept(audit):
         raise KeyboardInterrupt
 
 
+def test_one_canary_is_put_among_what_is_retrieved():
+    audit, found = Audit(canaries=True), [PAGE]
+    for _ in range(2):
+        audit.seed(found, found, str)
+    assert [PAGE, audit.canary.text] == found
+    for text in found:
+        audit.note_document("retrieved document", "shelf", iter([text]))
+    report = audit.report()
+    assert (1, ["retrieved document", "canary"]) == (
+        report.canaries_seeded,
+        [each.kind for each in report.sources],
+    )
+
+
+def test_no_canary_is_put_where_none_is_wanted_or_can_be():
+    found, fixed = [PAGE], (PAGE,)
+    Audit().seed(found, found, str)
+    with_canaries = Audit(canaries=True)
+    with_canaries.seed(fixed, fixed, str)
+    assert ([PAGE], 0) == (found, with_canaries.report().canaries_seeded)
+
+
 async def test_it_is_attached_for_the_length_of_a_block():
     attached = []
 
