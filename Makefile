@@ -26,7 +26,7 @@ FUZZ_SECONDS ?= 60
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(VENV)/.demo $(if $(LIVE)$(filter rules,$(ENGINE)),,model) ## the main job, in both frameworks, without a key (LIVE=1: the real service)
+demo: $(VENV)/.demo $(if $(LIVE)$(filter rules,$(ENGINE)),,model) ## the main job, in both frameworks, without a key (LIVE=1: the real API)
 	@$(RUN) -m demo $(if $(LIVE),--live) $(if $(ENGINE),--engine $(ENGINE))
 
 notebooks: $(VENV)/.check ## run the notebooks anew and write their outputs in place (NAMES="04")
@@ -62,7 +62,7 @@ faults: $(BENCH_VENV)/.bench ## the same faults, ours and the peers', as a table
 soak: $(VENV)/.check ## many calls while connections are cut at random: what is lost? (CALLS=20000)
 	$(RUN) tests/helpers/soak.py --calls $(or $(CALLS),20000)
 
-fuzz: $(BENCH_VENV)/.fuzz ## fuzz what reads the service's bytes (FUZZ_SECONDS=60)
+fuzz: $(BENCH_VENV)/.fuzz ## fuzz what reads the API's bytes (FUZZ_SECONDS=60)
 	FUZZ_SECONDS=$(FUZZ_SECONDS) $(BENCH_VENV)/bin/python fuzz/fuzz_stream.py
 
 docs: $(DOCS_VENV)/.docs ## build the documentation; warnings are errors

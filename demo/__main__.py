@@ -1,4 +1,4 @@
-"""`python -m demo`: against a local server of its own, or with `--live` against the service."""
+"""`python -m demo`: against a local server of its own, or with `--live` against the API."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from demo.engines import ENGINES, local_engine
 from demo.screen import Screen, stdout_console
-from demo.tellers import RULES, SERVICE
+from demo.tellers import LIVE_API, RULES
 from grayswan_core import ConfigurationError, GraySwanError
 from grayswan_core.config import API_KEY_VARIABLE
 
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parse(arguments)
     live = options.live
     if live and not os.environ.get(API_KEY_VARIABLE, "").strip():
-        return _fail(f"The real service needs a key. Set it: export {API_KEY_VARIABLE}=...", 2)
+        return _fail(f"The real API needs a key. Set it: export {API_KEY_VARIABLE}=...", 2)
     screen = Screen(stdout_console())
     try:
         _tell_live(screen) if live else _tell_local(screen, options.engine)
@@ -51,7 +51,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     answers.add_argument(
         "--live",
         action="store_true",
-        help=f"ask the real service, with the key in {API_KEY_VARIABLE}",
+        help=f"call the real API, with the key in {API_KEY_VARIABLE}",
     )
     return parser.parse_args(arguments)
 
@@ -81,14 +81,14 @@ def _tell_local(screen: Screen, name: str | None) -> None:
 
 
 def _tell_live(screen: Screen) -> None:
-    screen.title(_HEADING, SERVICE.introduction)
+    screen.title(_HEADING, LIVE_API.introduction)
     # The title stands there while the frameworks are imported.
     from demo.story import Story  # noqa: PLC0415
     from langchain_grayswan import ChatGraySwan  # noqa: PLC0415
     from llama_index_grayswan import GraySwan  # noqa: PLC0415
 
     with ChatGraySwan() as model, GraySwan() as llm:
-        Story(screen, model, llm, SERVICE, server=None).tell()
+        Story(screen, model, llm, LIVE_API, server=None).tell()
 
 
 if __name__ == "__main__":

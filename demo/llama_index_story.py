@@ -125,7 +125,7 @@ class TokenCount(BaseEventHandler):
     completion: int = 0
 
     def handle(self, event: BaseEvent, **kwargs: Any) -> None:
-        """Take the counts from the end of each chat, where the service gave any."""
+        """Take the counts from the end of each chat, where the API reported any."""
         if isinstance(event, LLMChatEndEvent) and event.response is not None:
             counts = event.response.additional_kwargs
             self.prompt += counts.get("prompt_tokens", 0)

@@ -49,7 +49,7 @@ class Story:
         model: LangChain's.
         llm: LlamaIndex's.
         teller: Who answers.
-        server: The local server that answers, or None where the service does.
+        server: The local server that answers, or None where the API does.
     """
 
     screen: Screen
@@ -317,7 +317,7 @@ class Story:
             "How to go on",
             "README.md         the same in your own code, and every setting\n"
             "make serve        the local server by itself, to point your own code at\n"
-            "make demo LIVE=1  this story told by the real service (set GRAYSWAN_API_KEY)",
+            "make demo LIVE=1  this story told by the real API (set GRAYSWAN_API_KEY)",
         )
 
 

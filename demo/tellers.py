@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["DOCUMENTS", "HELPFUL", "RULES", "SERVICE", "SMALL_MODEL", "Questions", "Teller"]
+__all__ = ["DOCUMENTS", "HELPFUL", "LIVE_API", "RULES", "SMALL_MODEL", "Questions", "Teller"]
 
 DOCUMENTS = Path(__file__).parent / "documents"
 
@@ -89,8 +89,8 @@ SMALL_MODEL = Teller(
     settings={"temperature": 0, "max_tokens": 100},
 )
 
-SERVICE = Teller(
-    introduction="One short story through both frameworks, told by the real service.",
+LIVE_API = Teller(
+    introduction="One short story through both frameworks, told by the real API.",
     questions=_ABOUT_SWANS,
-    afterword="The answers are the service's own.",
+    afterword="The responses are Cygnet's own.",
 )

@@ -1,4 +1,4 @@
-"""Coverage-guided fuzzing of everything that reads what a service sends.
+"""Coverage-guided fuzzing of everything that reads what the API sends.
 
     make fuzz                  # a minute
     make fuzz FUZZ_SECONDS=3600

@@ -35,7 +35,7 @@ _SHADES = 96
 
 WireMessages = Sequence[Mapping[str, Any]]
 
-LIVE = "The service answered: nobody here saw what was sent. The local server would have."
+LIVE = "The API does not show what it was sent; run this without a key, and the local server does."
 
 _INK, _FAINT = "#1f2328", "#59636e"
 _RED, _GREEN = "#c62828", "#1a7f37"
@@ -107,7 +107,7 @@ class Words:
 
 
 def sent(server: DevServer | None) -> WireMessages | None:
-    """The messages of the latest request, or None where the service got them."""
+    """The messages of the latest request, or None where they went to the API."""
     return None if server is None else server.last.body["messages"]
 
 

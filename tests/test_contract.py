@@ -1,4 +1,4 @@
-"""What we send, held against the types of the service's own library, `grayswan-api`."""
+"""What we send, held against the types of the API's own library, `grayswan-api`."""
 
 from __future__ import annotations
 

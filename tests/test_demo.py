@@ -222,7 +222,7 @@ def test_live_without_a_key_says_how_to_set_it(key, monkeypatch, capsys):
     assert main(["--live"]) == 2
     out, err = capsys.readouterr()
     assert out == ""
-    assert err == "demo: The real service needs a key. Set it: export GRAYSWAN_API_KEY=...\n"
+    assert err == "demo: The real API needs a key. Set it: export GRAYSWAN_API_KEY=...\n"
 
 
 def test_an_address_that_cannot_be_used_is_one_line(monkeypatch, capsys):

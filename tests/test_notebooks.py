@@ -300,8 +300,8 @@ def test_the_figures_are_the_benchmarks():
     said = repr(leakage())
     results = json.loads(figures.LEAKAGE.read_text())["results"]
     flows = len({(each["framework"], each["flow"]) for each in results})
-    assert f"grayswan, source marked: none of it in {flows} of {flows} flows" in said
-    assert f"grayswan, nothing said: none of it in 4 of {flows} flows" in said
+    assert f"grayswan, with the source marked: none of it in {flows} of {flows} flows" in said
+    assert f"grayswan, without marking: none of it in 4 of {flows} flows" in said
 
 
 CONTENDERS = ("ChatGraySwan", "ChatOpenAI", "GraySwan", "OpenAILike", "bare httpx")

@@ -91,7 +91,7 @@ def anothers_answer(make: Callable[..., Any], *, is_async: bool) -> str:
 
 
 def requests_on_the_wire(make: Callable[..., Any], *, is_async: bool) -> str:
-    """How many requests `max_retries=2` makes of a service that is down."""
+    """How many requests `max_retries=2` makes of an API that is down."""
     down = Fault("down", (whole("{}", 503, headers={"retry-after-ms": "1"}),))
     outcome, requests = _played(make, PLAIN, down, patience=60, is_async=is_async, max_retries=2)
     return RIGHT if outcome is not None and requests == 3 else f"{requests} requests"  # noqa: PLR2004 - 1 + 2

@@ -16,7 +16,7 @@ __all__ = ["Contender", "Judge", "contenders"]
 
 
 class Judge:
-    """How often the guard's service was asked about a text, and whether it can be reached."""
+    """How often the guard's API was called about a text, and whether it can be reached."""
 
     def __init__(self, server: DevServer) -> None:
         self.server = server
@@ -33,7 +33,7 @@ class Judge:
         return sum(each == text for each in [*monitored, *self.asked])
 
     def fail(self) -> None:
-        """Let the service be unreachable."""
+        """Let the API be unreachable."""
         self.down = True
         self.server.script(*[MonitorAnswer(status=503)] * 8)
 

@@ -28,7 +28,7 @@ class Run:
 
     Attributes:
         agent: The agent.
-        judge: The guard's service.
+        judge: The guard's API.
         surface: Runs the agent, and gives what can be seen.
         ran: The arguments that tools ran with.
         seen: What the surface showed.

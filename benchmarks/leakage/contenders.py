@@ -35,8 +35,8 @@ def _openai(framework: str, url: str) -> Any:
     return OpenAI(model="gpt-4o-mini", api_base=f"{url}/v1", **given)
 
 
-PROTECTED = Contender("grayswan, source marked", _grayswan, protected=True)
-UNPROTECTED = Contender("grayswan, nothing said", _grayswan)
+PROTECTED = Contender("grayswan, with the source marked", _grayswan, protected=True)
+UNPROTECTED = Contender("grayswan, without marking", _grayswan)
 PEER = Contender("langchain-openai / llama-index-llms-openai", _openai)
 
 

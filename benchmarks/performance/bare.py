@@ -16,7 +16,7 @@ class Bare:
     """Answers as the JSON they are.
 
     Args:
-        url: The service's base URL.
+        url: The API's base URL.
     """
 
     def __init__(self, url: str) -> None:

@@ -49,7 +49,7 @@ def _leakage_rows(results: list[dict[str, object]]) -> Iterable[Row]:
         flows[flow] = max(flows.get(flow, 0.0), float(str(each["leakage"])))
     for contender, flows in worst.items():
         yield Row(
-            contender.replace("nothing said", "without marking"),
+            contender,
             [("bad" if leak else "good", f"{flow}: {leak:.0%}") for flow, leak in flows.items()],
         )
 

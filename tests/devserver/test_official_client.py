@@ -1,4 +1,4 @@
-"""The service's own library as a client, which nobody here wrote."""
+"""The API's own library as a client, which nobody here wrote."""
 
 import json
 

@@ -67,7 +67,7 @@ def test_everything_an_error_tells_is_kept():
     known = as_langchain_error(said)
 
     assert (known.message, known.details()) == (said.message, said.details())
-    assert known.is_retryable is False  # the service's own word
+    assert known.is_retryable is False  # the API's own word
     assert as_langchain_error(known) is known
 
 

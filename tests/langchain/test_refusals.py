@@ -101,7 +101,7 @@ def test_a_stream_of_blocks_ends_with_the_refusal(model, server):
 
     answer = streamed(model.model_copy(update={"output_version": "v1"}))
 
-    # The words had gone out as text before the service said that they were a refusal.
+    # The words had gone out as text before the API said that they were a refusal.
     assert [block["type"] for block in answer.content_blocks] == ["text", "refusal"]
     assert answer.text == "I cannot help."
 
