@@ -11,7 +11,6 @@ import asyncio
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from pydantic import (
@@ -69,6 +68,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_unlock_in_child)
 
 _SECRETS = ("api_key", "default_headers")
+_CALL_SETTINGS = (*SAMPLING_FIELDS, "stop")
 
 
 def _usable(check: Callable[[Any], object]) -> AfterValidator:
@@ -233,11 +233,13 @@ class ModelSettings(Closing, BaseModel):
             ConfigurationError: there is no key, as after unpickling where none is set.
         """
         connection = self._connection()
-        if self._client is None or self._client[0] != connection:
+        made = self._client
+        if made is None or made[0] != connection:
             with _building:
-                if self._client is None or self._client[0] != connection:
-                    self._client = (connection, self._new_client())
-        return self._client[1]
+                made = self._client
+                if made is None or made[0] != connection:
+                    made = self._client = (connection, self._new_client())
+        return made[1]
 
     def close(self) -> None:
         """Close the connections, those in use when their calls end. Later calls open new ones."""
@@ -305,15 +307,21 @@ class ModelSettings(Closing, BaseModel):
             InvalidRequestError: it cannot be sent, or requests several responses in one stream.
         """
         messages = assign_roles(turns, tool_result_role=self.tool_result_role)
-        settings = {name: getattr(self, name) for name in (*SAMPLING_FIELDS, "stop")}
+        settings = {name: getattr(self, name) for name in _CALL_SETTINGS}
         names = type(self).model_fields
-        what = build_call(messages, settings, arguments, setting_names=names)
+        what = build_call(
+            messages,
+            settings,
+            arguments,
+            setting_names=names,
+            raise_on_content_filter=self.raise_on_content_filter,
+        )
         if stream and what.request.n is not None and what.request.n > 1:
             raise InvalidRequestError(
                 f"A stream holds one response, but n={what.request.n}. Request several"
                 " without streaming, or pass n=1 to the stream."
             )
-        return replace(what, raise_on_content_filter=self.raise_on_content_filter)
+        return what
 
     async def _aask(
         self, turns: Sequence[Turn], arguments: Mapping[str, Any], *, stream: bool = False

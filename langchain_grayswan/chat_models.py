@@ -36,6 +36,7 @@ from grayswan_core._package import DISTRIBUTION, installed_version
 from grayswan_core.decoding.stop import normalize_stop
 from grayswan_core.request.build import SAMPLING_FIELDS
 from grayswan_core.request.tool_choice import resolve_tool_choice
+from grayswan_core.signature import with_signature
 from langchain_grayswan.errors import langchain_errors
 from langchain_grayswan.events import IS_SPOKEN, EventReader
 from langchain_grayswan.messages import turns_from_messages, with_data_messages
@@ -278,6 +279,7 @@ class ChatGraySwan(ModelSettings, BaseChatModel):
     def _combine_llm_outputs(self, llm_outputs: list[dict[str, Any] | None]) -> dict[str, Any]:
         return combined_outputs(llm_outputs)
 
+    @with_signature
     def _generate(
         self,
         messages: list[BaseMessage],
@@ -289,6 +291,7 @@ class ChatGraySwan(ModelSettings, BaseChatModel):
             call = self._asked(messages, stop, kwargs)
             return result_from_response(complete(self.client, call))
 
+    @with_signature
     async def _agenerate(
         self,
         messages: list[BaseMessage],

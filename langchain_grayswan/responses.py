@@ -35,24 +35,42 @@ _CALL_MESSAGE = Prototype(
 )
 
 
+# What almost every whole response is.
+_WHOLE_TEXT = Prototype(
+    AIMessage(
+        content="",
+        additional_kwargs={},
+        tool_calls=[],
+        invalid_tool_calls=[],
+        response_metadata={},
+        usage_metadata=None,
+    )
+)
+_GENERATION = Prototype(ChatGeneration(message=AIMessage(content=""), generation_info={}))
+
+
 def result_from_response(response: ChatResponse) -> ChatResult:
     """A whole response, each of its `n` choices a generation."""
-    generations = [
-        ChatGeneration(
-            message=message_from_choice(choice, response),
-            generation_info={"finish_reason": choice.finish_reason},
-        )
-        for choice in response.choices
-    ]
+    generations = [_generation(choice, response) for choice in response.choices]
     output: dict[str, Any] = {"model_name": response.model}
     if response.usage is not None:
         output["token_usage"] = response.usage.model_dump()
     return ChatResult(generations=generations, llm_output=output)
 
 
+def _generation(choice: Choice, response: ChatResponse) -> ChatGeneration:
+    message = message_from_choice(choice, response)
+    about = {"finish_reason": choice.finish_reason}
+    if isinstance(message.content, str):
+        return _GENERATION.like(message=message, text=message.content, generation_info=about)
+    return ChatGeneration(message=message, generation_info=about)
+
+
 def combined_outputs(outputs: list[dict[str, Any] | None]) -> dict[str, Any]:
     """The `llm_output` of several results: their usage is added up."""
     given = [output for output in outputs if output]
+    if len(given) == 1:
+        return dict(given[0])
     combined = {name: value for each in given for name, value in each.items()}
     usages = [Usage.model_validate(each["token_usage"]) for each in given if "token_usage" in each]
     if usages:
@@ -79,7 +97,8 @@ def message_from_choice(choice: Choice, response: ChatResponse) -> AIMessage:
         ),
     }
     content, additional = content_of(message.content, message.refusal, choice.finish_reason)
-    return AIMessage(
+    make = _WHOLE_TEXT.like if isinstance(content, str) and not calls else AIMessage
+    return make(
         content=content,
         additional_kwargs=additional,
         tool_calls=[call for call in calls if call["type"] == "tool_call"],
@@ -112,8 +131,9 @@ def _usage(usage: Usage | None) -> UsageMetadata | None:
 
 def _details(usage: Usage, name: str, **names: str) -> dict[str, int]:
     """Token details, which OpenAI's usage has in a dict: `cached_tokens` and the like."""
-    details = getattr(usage, name, None)
-    counts = details if isinstance(details, dict) else {}
+    counts = (usage.model_extra or {}).get(name)
+    if not isinstance(counts, dict):
+        return {}
     found = {ours: counts.get(f"{theirs}_tokens") for theirs, ours in names.items()}
     return {ours: count for ours, count in found.items() if isinstance(count, int)}
 

@@ -43,6 +43,7 @@ from grayswan_core import (
     stream,
 )
 from grayswan_core.request.build import SAMPLING_FIELDS
+from grayswan_core.signature import with_signature
 from llama_index_grayswan.messages import turns_from_messages
 from llama_index_grayswan.responses import ChunkReader, response_from_cygnet
 from llama_index_grayswan.schemas import callable_by_core
@@ -129,21 +130,25 @@ class GraySwan(ModelSettings, FunctionCallingLLM):
         }
 
     @llm_chat_callback()
+    @with_signature
     def chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
         """Answer a conversation."""
         return self._chat(messages, **kwargs)
 
     @llm_chat_callback()
+    @with_signature
     async def achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
         """`chat`, async."""
         return await self._achat(messages, **kwargs)
 
     @llm_chat_callback()
+    @with_signature
     def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
         """Answer a conversation in pieces; each holds the response so far."""
         return self._stream_chat(messages, **kwargs)
 
     @llm_chat_callback()
+    @with_signature
     async def astream_chat(
         self, messages: Sequence[ChatMessage], **kwargs: Any
     ) -> ChatResponseAsyncGen:
@@ -151,11 +156,13 @@ class GraySwan(ModelSettings, FunctionCallingLLM):
         return await self._astream_chat(messages, **kwargs)
 
     @llm_completion_callback()
+    @with_signature
     def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
         """Answer a text, which is sent as a user message."""
         return chat_to_completion_decorator(self._chat)(_text(prompt), **kwargs)
 
     @llm_completion_callback()
+    @with_signature
     async def acomplete(
         self,
         prompt: str,
@@ -166,6 +173,7 @@ class GraySwan(ModelSettings, FunctionCallingLLM):
         return await achat_to_completion_decorator(self._achat)(_text(prompt), **kwargs)
 
     @llm_completion_callback()
+    @with_signature
     def stream_complete(
         self,
         prompt: str,
@@ -176,6 +184,7 @@ class GraySwan(ModelSettings, FunctionCallingLLM):
         return stream_chat_to_completion_decorator(self._stream_chat)(_text(prompt), **kwargs)
 
     @llm_completion_callback()
+    @with_signature
     async def astream_complete(
         self,
         prompt: str,

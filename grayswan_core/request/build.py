@@ -67,6 +67,7 @@ def build_call(
     arguments: Mapping[str, Any],
     *,
     setting_names: Collection[str] = (),
+    raise_on_content_filter: bool = False,
 ) -> CompletionCall:
     """The call that settings and arguments make.
 
@@ -75,6 +76,7 @@ def build_call(
         settings: The model's own values, by field name.
         arguments: The call's values, which take precedence. None means not given.
         setting_names: All that can be set when the model is made, for the hint in an error.
+        raise_on_content_filter: Whether a refusal is an error instead of a response.
 
     Raises:
         InvalidRequestError: the API has no such field, or a value is out of its range.
@@ -101,7 +103,11 @@ def build_call(
         raise InvalidRequestError(_problems(error)) from None
     request = separate(request)
     return CompletionCall(
-        request, stop, tool_required=resolved.is_required, parallel_tool_calls=parallel
+        request,
+        stop,
+        tool_required=resolved.is_required,
+        parallel_tool_calls=parallel,
+        raise_on_content_filter=raise_on_content_filter,
     )
 
 

@@ -56,7 +56,7 @@ class SentBody(BaseModel):
 
     def to_json(self) -> bytes:
         try:
-            return self.model_dump_json(exclude_none=True).encode()
+            return to_json(self, exclude_none=True)
         except PydanticSerializationError as error:
             raise ValueError(f"The request cannot be written as JSON: {error}") from None
 
@@ -172,8 +172,9 @@ class ChatRequest(SentBody):
         Raises:
             ValueError: a text is not valid Unicode, or a tool's schema is not valid JSON.
         """
-        request = self.model_copy(update={"stream": True if stream else None})
-        return request.to_json()
+        wanted = True if stream else None
+        same = self.stream is wanted
+        return (self if same else self.model_copy(update={"stream": wanted})).to_json()
 
 
 class ModerationRequest(SentBody):
