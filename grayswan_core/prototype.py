@@ -51,19 +51,6 @@ class Prototype(Generic[_M]):
 
     def like(self, **fields: Any) -> _M:
         """A model with these fields instead, which are not validated."""
-        if not self._is_faithful:
-            return self._compared(fields)
-        return self._copied(fields)
-
-    def _compared(self, fields: dict[str, Any]) -> _M:
-        copied = self._copied(fields)
-        given = {name: getattr(copied, name) for name in self._given}
-        made = self._kind(**given | fields)
-        if self._is_faithful is None:
-            self._is_faithful = _state(made) == _state(copied)
-        return made
-
-    def _copied(self, fields: dict[str, Any]) -> _M:
         values = {**self._values, **fields}
         for name, kind in self._empty:
             if name not in fields:
@@ -73,7 +60,14 @@ class Prototype(Generic[_M]):
         _set(model, "__pydantic_fields_set__", self._given.copy())
         _set(model, "__pydantic_extra__", {} if self._has_extra else None)
         _set(model, "__pydantic_private__", None)
-        return model
+        return model if self._is_faithful else self._compared(model, fields)
+
+    def _compared(self, copied: _M, fields: dict[str, Any]) -> _M:
+        given = {name: getattr(copied, name) for name in self._given}
+        made = self._kind(**given | fields)
+        if self._is_faithful is None:
+            self._is_faithful = _state(made) == _state(copied)
+        return made
 
 
 def _state(model: BaseModel) -> list[Any]:

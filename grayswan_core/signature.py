@@ -16,6 +16,6 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 
 def with_signature(function: _F) -> _F:
-    """The function, which keeps its signature. A decorator; the innermost one."""
+    """The function, which keeps its signature. A decorator for what a framework inspects."""
     function.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
     return function

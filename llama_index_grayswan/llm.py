@@ -129,40 +129,40 @@ class GraySwan(ModelSettings, FunctionCallingLLM):
             **{name: value for name, value in settings.items() if value is not None},
         }
 
-    @llm_chat_callback()
     @with_signature
+    @llm_chat_callback()
     def chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
         """Answer a conversation."""
         return self._chat(messages, **kwargs)
 
-    @llm_chat_callback()
     @with_signature
+    @llm_chat_callback()
     async def achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
         """`chat`, async."""
         return await self._achat(messages, **kwargs)
 
-    @llm_chat_callback()
     @with_signature
+    @llm_chat_callback()
     def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
         """Answer a conversation in pieces; each holds the response so far."""
         return self._stream_chat(messages, **kwargs)
 
-    @llm_chat_callback()
     @with_signature
+    @llm_chat_callback()
     async def astream_chat(
         self, messages: Sequence[ChatMessage], **kwargs: Any
     ) -> ChatResponseAsyncGen:
         """`stream_chat`, async."""
         return await self._astream_chat(messages, **kwargs)
 
-    @llm_completion_callback()
     @with_signature
+    @llm_completion_callback()
     def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
         """Answer a text, which is sent as a user message."""
         return chat_to_completion_decorator(self._chat)(_text(prompt), **kwargs)
 
-    @llm_completion_callback()
     @with_signature
+    @llm_completion_callback()
     async def acomplete(
         self,
         prompt: str,
@@ -172,8 +172,8 @@ class GraySwan(ModelSettings, FunctionCallingLLM):
         """`complete`, async."""
         return await achat_to_completion_decorator(self._achat)(_text(prompt), **kwargs)
 
-    @llm_completion_callback()
     @with_signature
+    @llm_completion_callback()
     def stream_complete(
         self,
         prompt: str,
@@ -183,8 +183,8 @@ class GraySwan(ModelSettings, FunctionCallingLLM):
         """Answer a text in pieces; each holds the response so far."""
         return stream_chat_to_completion_decorator(self._stream_chat)(_text(prompt), **kwargs)
 
-    @llm_completion_callback()
     @with_signature
+    @llm_completion_callback()
     async def astream_complete(
         self,
         prompt: str,

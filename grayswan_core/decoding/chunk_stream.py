@@ -119,7 +119,9 @@ class ChunkStream:
                 return
             chunk = self._read(event)
             if chunk is not None:
-                yield from self._admitted(chunk)
+                for admitted in self._admitted(chunk):
+                    self.started = True
+                    yield admitted
         if too_large is not None and not self.done:
             raise self.failed(ResponseError(str(too_large))) from too_large
 
@@ -149,20 +151,16 @@ class ChunkStream:
         error.partial = self._answer.response()
         return error
 
-    def _admitted(self, chunk: Chunk) -> Iterator[Chunk]:
+    def _admitted(self, chunk: Chunk) -> Sequence[Chunk]:
         if not self._identified:
             self._identified = True
             if self.request_id is not None:
                 chunk["request_id"] = self.request_id
         if self._review is None:
-            admitted: Sequence[Chunk] = (chunk,)
             self._answer.add(chunk)
-        else:
-            self._answer.add(chunk, self._review.sieve)
-            admitted = self._review.admit(chunk, self._answer)
-        for each in admitted:
-            self.started = True
-            yield each
+            return (chunk,)
+        self._answer.add(chunk, self._review.sieve)
+        return self._review.admit(chunk, self._answer)
 
     def _read(self, event: Event) -> Chunk | None:
         """What there is to hand out of an event."""

@@ -90,11 +90,11 @@ class Pool(Generic[_C]):
     def give_back(self, connection: _C) -> None:
         """Let others use a connection whose response is complete."""
         with lock():
-            if connection in self._retired or (self._line and not connection.is_usable()):
+            if connection in self._retired or not connection.is_usable():
                 self.discard(connection)
             elif self._line:
                 self._line.popleft()(connection)
-            else:  # whoever claims it looks whether it is usable then
+            else:
                 self._idle.append((connection, monotonic()))
                 self._on_idle(self)
 
