@@ -61,9 +61,7 @@ def result_from_response(response: ChatResponse) -> ChatResult:
 def _generation(choice: Choice, response: ChatResponse) -> ChatGeneration:
     message = message_from_choice(choice, response)
     about = {"finish_reason": choice.finish_reason}
-    if isinstance(message.content, str):
-        return _GENERATION.like(message=message, text=message.content, generation_info=about)
-    return ChatGeneration(message=message, generation_info=about)
+    return _GENERATION.like(message=message, text=message.content, generation_info=about)
 
 
 def combined_outputs(outputs: list[dict[str, Any] | None]) -> dict[str, Any]:
@@ -97,7 +95,7 @@ def message_from_choice(choice: Choice, response: ChatResponse) -> AIMessage:
         ),
     }
     content, additional = content_of(message.content, message.refusal, choice.finish_reason)
-    make = _WHOLE_TEXT.like if isinstance(content, str) and not calls else AIMessage
+    make = AIMessage if calls else _WHOLE_TEXT.like
     return make(
         content=content,
         additional_kwargs=additional,
