@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import TypeAlias
 
 from langchain_core.callbacks.base import BaseCallbackManager
 from langchain_core.messages import AIMessage, BaseMessage
@@ -20,10 +19,7 @@ from langchain_grayswan.guard.holdback import ChunkHoldback
 from langchain_grayswan.guard.reading import DIALECT
 from langchain_grayswan.guard.refusing import refusal, refusal_chunk, stamped, violation_error
 
-__all__ = ["AsyncCall", "Call", "acall", "call"]
-
-Call: TypeAlias = GuardedCall[BaseMessage, ChatResult, ChatGenerationChunk]
-AsyncCall: TypeAlias = AsyncGuardedCall[BaseMessage, ChatResult, ChatGenerationChunk]
+__all__ = ["acall", "call"]
 
 # Of a model's output beside its messages, when one of them is blocked.
 _KEPT_OUTPUT = ("model_name", "token_usage")
@@ -31,7 +27,7 @@ _KEPT_OUTPUT = ("model_name", "token_usage")
 
 def call(
     protection: Protection, messages: Sequence[BaseMessage], manager: BaseCallbackManager | None
-) -> Call:
+) -> GuardedCall[BaseMessage, ChatResult, ChatGenerationChunk]:
     """A sync call.
 
     Args:
@@ -45,7 +41,7 @@ def call(
 
 def acall(
     protection: Protection, messages: Sequence[BaseMessage], manager: BaseCallbackManager | None
-) -> AsyncCall:
+) -> AsyncGuardedCall[BaseMessage, ChatResult, ChatGenerationChunk]:
     """`call`, async."""
     run = partial(arun_checks, protection.guard, manager=manager)
     return AsyncGuardedCall(_Responses(protection, DIALECT), messages, run)

@@ -4,59 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Sequence
 
-from langchain_core.callbacks import (
-    AsyncCallbackManager,
-    AsyncCallbackManagerForLLMRun,
-    CallbackManager,
-    CallbackManagerForLLMRun,
-)
+from langchain_core.callbacks import AsyncCallbackManager, CallbackManager
 from langchain_core.callbacks.base import BaseCallbackManager
 
 from grayswan_core import CygnalGuard, Judgement
 from grayswan_core.cygnal.check import Check
 from langchain_grayswan.errors import langchain_errors
 
-__all__ = ["EVENT", "arun_checks", "child_of", "parent", "run_checks", "under"]
+__all__ = ["EVENT", "arun_checks", "run_checks"]
 
 EVENT = "cygnal"
 """The name of the custom event that tells a judgement."""
-
-
-_parent: ContextVar[BaseCallbackManager | None] = ContextVar("cygnal_parent", default=None)
-
-
-@contextmanager
-def under(manager: BaseCallbackManager | None) -> Iterator[None]:
-    """Let the calls in the block find whose children their checks are."""
-    token = _parent.set(manager)
-    try:
-        yield
-    finally:
-        _parent.reset(token)
-
-
-def parent(
-    run: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun | None,
-) -> BaseCallbackManager | None:
-    """The manager for the children of a run, or else of the one around."""
-    return _parent.get() if run is None else child_of(run)
-
-
-def child_of(
-    run: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun,
-) -> BaseCallbackManager:
-    """The manager for the children of a model's run, which LangChain has no way to ask for."""
-    is_async = isinstance(run, AsyncCallbackManagerForLLMRun)
-    kind: type[BaseCallbackManager] = AsyncCallbackManager if is_async else CallbackManager
-    manager = kind(handlers=[], parent_run_id=run.run_id)
-    manager.set_handlers(run.inheritable_handlers)
-    manager.add_tags(run.inheritable_tags)
-    manager.add_metadata(run.inheritable_metadata)
-    return manager
 
 
 def run_checks(
