@@ -1,8 +1,8 @@
-"""An LLM whose every call is judged: the hooks, and the class that has them.
+"""An LLM whose calls are made through another object's: the hooks, and the class that has them.
 
-A protected LLM is a copy of the LLM, of a subclass that judges around the LLM's own hooks. Those
-are called without LlamaIndex's decorators, so no event handler, callback and span sees what has
-not been judged.
+Such an LLM is a copy of the LLM, of a subclass that puts a call around the LLM's own hooks. Those
+are called without LlamaIndex's decorators, so no event handler, callback and span sees more than
+what comes of the call.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import replace
+from dataclasses import dataclass
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from llama_index.core.base.llms.types import (
     ChatMessage,
@@ -28,14 +28,17 @@ from llama_index.core.llms import callbacks
 from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_callback
 from llama_index.core.llms.llm import LLM
 
-from grayswan_core.cygnal.protection import Protection
-from llama_index_grayswan.guard.call import AsyncCall, Call, acall, call
+from grayswan_core.cygnal.call import AsyncGuardedCall, GuardedCall
+from grayswan_core.cygnal.completions import AsyncReadCall, ReadCall
 
-__all__ = ["guarded", "is_guarded"]
+__all__ = ["Around", "AsyncCall", "Call"]
 
 _L = TypeVar("_L", bound=LLM)
 
-_PROTECTION = "_cygnal_protection"
+Call: TypeAlias = GuardedCall[ChatMessage, Any, Any] | ReadCall[ChatMessage, Any, Any]
+AsyncCall: TypeAlias = (
+    AsyncGuardedCall[ChatMessage, Any, Any] | AsyncReadCall[ChatMessage, Any, Any]
+)
 
 _WAYS = (
     "chat",
@@ -49,22 +52,38 @@ _WAYS = (
 )
 
 
-def guarded(llm: _L, protection: Protection) -> _L:
-    """A copy of an LLM whose every call is judged."""
-    copy = llm.model_copy()
-    copy.__class__ = _guarded_class(type(llm))
-    copy.__dict__[_PROTECTION] = protection
-    return copy
+@dataclass(frozen=True)
+class Around:
+    """What stands around an LLM.
 
+    Attributes:
+        name: What the names of the classes begin with.
+        key: Where an LLM's `__dict__` has what the calls need.
+        call: Makes a sync call of an LLM: with this conversation, for this class of responses.
+        acall: Makes an async call.
+    """
 
-def is_guarded(llm: object) -> bool:
-    """Whether the calls of an LLM are judged."""
-    return _PROTECTION in getattr(llm, "__dict__", {})
+    name: str
+    key: str
+    call: Callable[[LLM, Sequence[ChatMessage], type[Any]], Call]
+    acall: Callable[[LLM, Sequence[ChatMessage], type[Any]], AsyncCall]
+
+    def put(self, llm: _L, value: Any) -> _L:
+        """A copy of an LLM with this around it, and with what the calls need."""
+        copy = llm.model_copy()
+        copy.__class__ = _class(self, type(llm))
+        copy.__dict__[self.key] = value
+        return copy
+
+    def is_around(self, llm: object) -> bool:
+        """Whether this stands around an LLM."""
+        return self.key in getattr(llm, "__dict__", {})
 
 
 def _bare(llm: LLM) -> Any:
     """The LLM itself: the same state, and its own hooks without decorators."""
-    bare = object.__new__(_bare_class(type(llm).__mro__[1]))
+    hooked = next(kind for kind in type(llm).__mro__ if "_new_call" in vars(kind))
+    bare = object.__new__(_bare_class(hooked.__mro__[1]))
     object.__setattr__(bare, "__dict__", llm.__dict__)
     for slot in ("__pydantic_private__", "__pydantic_fields_set__", "__pydantic_extra__"):
         object.__setattr__(bare, slot, getattr(llm, slot))
@@ -93,43 +112,36 @@ def _undecorated(method: Any) -> Callable[..., Any]:
             return own
 
 
-def _protection(llm: LLM) -> Protection:
-    protection: Protection = llm.__dict__[_PROTECTION]
-    # An LLM that makes errors of the API's refusals makes errors of these, too.
-    raises = protection.raises or bool(getattr(llm, "raise_on_content_filter", False))
-    return replace(protection, raises=raises)
-
-
 def _prompted(prompt: str) -> list[ChatMessage]:
     return [ChatMessage(role=MessageRole.USER, content=prompt)]
 
 
-def _prompt(judged: Call | AsyncCall, prompt: str) -> str:
+def _prompt(call: Call | AsyncCall, prompt: str) -> str:
     """The prompt that is sent, which is a placeholder where it was replaced."""
-    return str(judged.sent[-1].content) if judged.replaced else prompt
+    return str(call.sent[-1].content) if call.replaced else prompt
 
 
 @llm_chat_callback()
 def chat(self: Any, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
-    """A judged response."""
-    judged = call(_protection(self), messages, ChatResponse)
-    response: ChatResponse = judged.respond(lambda sent: _bare(self).chat(sent, **kwargs))
+    """What comes of the call."""
+    call: Call = self._new_call(messages, ChatResponse)
+    response: ChatResponse = call.respond(lambda sent: _bare(self).chat(sent, **kwargs))
     return response
 
 
 @llm_chat_callback()
 async def achat(self: Any, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
     """`chat`, async."""
-    judged = acall(_protection(self), messages, ChatResponse)
-    response: ChatResponse = await judged.respond(lambda sent: _bare(self).achat(sent, **kwargs))
+    call: AsyncCall = self._anew_call(messages, ChatResponse)
+    response: ChatResponse = await call.respond(lambda sent: _bare(self).achat(sent, **kwargs))
     return response
 
 
 @llm_chat_callback()
 def stream_chat(self: Any, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
-    """The judged response in pieces; each holds the response so far."""
-    judged = call(_protection(self), messages, ChatResponse)
-    return judged.stream(lambda sent: _bare(self).stream_chat(sent, **kwargs))
+    """What comes of the call, in pieces; each holds the response so far."""
+    call: Call = self._new_call(messages, ChatResponse)
+    return call.stream(lambda sent: _bare(self).stream_chat(sent, **kwargs))
 
 
 @llm_chat_callback()
@@ -137,19 +149,19 @@ async def astream_chat(
     self: Any, messages: Sequence[ChatMessage], **kwargs: Any
 ) -> ChatResponseAsyncGen:
     """`stream_chat`, async."""
-    judged = acall(_protection(self), messages, ChatResponse)
-    return judged.stream(lambda sent: _each(_bare(self).astream_chat(sent, **kwargs)))
+    call: AsyncCall = self._anew_call(messages, ChatResponse)
+    return call.stream(lambda sent: _each(_bare(self).astream_chat(sent, **kwargs)))
 
 
 @llm_completion_callback()
 def complete(self: Any, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
-    """A judged response to a text."""
-    judged = call(_protection(self), _prompted(prompt), CompletionResponse)
+    """What comes of the call with a text."""
+    call: Call = self._new_call(_prompted(prompt), CompletionResponse)
 
     def ask(_: Any) -> Any:
-        return _bare(self).complete(_prompt(judged, prompt), formatted=formatted, **kwargs)
+        return _bare(self).complete(_prompt(call, prompt), formatted=formatted, **kwargs)
 
-    response: CompletionResponse = judged.respond(ask)
+    response: CompletionResponse = call.respond(ask)
     return response
 
 
@@ -158,12 +170,12 @@ async def acomplete(
     self: Any, prompt: str, formatted: bool = False, **kwargs: Any
 ) -> CompletionResponse:
     """`complete`, async."""
-    judged = acall(_protection(self), _prompted(prompt), CompletionResponse)
+    call: AsyncCall = self._anew_call(_prompted(prompt), CompletionResponse)
 
     def ask(_: Any) -> Any:
-        return _bare(self).acomplete(_prompt(judged, prompt), formatted=formatted, **kwargs)
+        return _bare(self).acomplete(_prompt(call, prompt), formatted=formatted, **kwargs)
 
-    response: CompletionResponse = await judged.respond(ask)
+    response: CompletionResponse = await call.respond(ask)
     return response
 
 
@@ -171,13 +183,13 @@ async def acomplete(
 def stream_complete(
     self: Any, prompt: str, formatted: bool = False, **kwargs: Any
 ) -> CompletionResponseGen:
-    """The judged response to a text, in pieces; each holds the response so far."""
-    judged = call(_protection(self), _prompted(prompt), CompletionResponse)
+    """`complete`, in pieces; each holds the response so far."""
+    call: Call = self._new_call(_prompted(prompt), CompletionResponse)
 
     def ask(_: Any) -> Any:
-        return _bare(self).stream_complete(_prompt(judged, prompt), formatted=formatted, **kwargs)
+        return _bare(self).stream_complete(_prompt(call, prompt), formatted=formatted, **kwargs)
 
-    return judged.stream(ask)
+    return call.stream(ask)
 
 
 @llm_completion_callback()
@@ -185,14 +197,14 @@ async def astream_complete(
     self: Any, prompt: str, formatted: bool = False, **kwargs: Any
 ) -> CompletionResponseAsyncGen:
     """`stream_complete`, async."""
-    judged = acall(_protection(self), _prompted(prompt), CompletionResponse)
+    call: AsyncCall = self._anew_call(_prompted(prompt), CompletionResponse)
 
     def ask(_: Any) -> Any:
         return _each(
-            _bare(self).astream_complete(_prompt(judged, prompt), formatted=formatted, **kwargs)
+            _bare(self).astream_complete(_prompt(call, prompt), formatted=formatted, **kwargs)
         )
 
-    return judged.stream(ask)
+    return call.stream(ask)
 
 
 async def _each(coming: Awaitable[Any]) -> Any:
@@ -201,16 +213,20 @@ async def _each(coming: Awaitable[Any]) -> Any:
             yield response
 
 
-def _reduced(self: Any) -> Any:
-    kind = type(self).__mro__[1]
-    own = self.model_copy()
-    own.__class__ = kind
-    del own.__dict__[_PROTECTION]
-    return guarded, (own, self.__dict__[_PROTECTION])
-
-
 @cache
-def _guarded_class(kind: type[LLM]) -> type[Any]:
+def _class(around: Around, kind: type[LLM]) -> type[Any]:
+    def _new_call(self: LLM, messages: Sequence[ChatMessage], response: type[Any]) -> Call:
+        return around.call(self, messages, response)
+
+    def _anew_call(self: LLM, messages: Sequence[ChatMessage], response: type[Any]) -> AsyncCall:
+        return around.acall(self, messages, response)
+
+    def reduce(self: LLM) -> Any:
+        own = self.model_copy()
+        own.__class__ = kind
+        return around.put, (own, own.__dict__.pop(around.key))
+
     namespace = {name: globals()[name] for name in _WAYS}
-    extra = {"__module__": __name__, "__doc__": kind.__doc__, "__reduce__": _reduced}
-    return type(f"Protected{kind.__name__}", (kind,), {**extra, **namespace})
+    namespace |= {"_new_call": _new_call, "_anew_call": _anew_call, "__reduce__": reduce}
+    namespace |= {"__module__": __name__, "__doc__": kind.__doc__}
+    return type(f"{around.name}{kind.__name__}", (kind,), namespace)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any
 
 from llama_index.core.base.llms.types import ChatMessage
 
@@ -19,13 +19,12 @@ from llama_index_grayswan.guard.holdback import ResponseHoldback
 from llama_index_grayswan.guard.reading import DIALECT, made_calls
 from llama_index_grayswan.guard.refusing import message_of, noted, refusal, violation_error
 
-__all__ = ["AsyncCall", "Call", "acall", "call"]
-
-Call: TypeAlias = GuardedCall[ChatMessage, Any, Any]
-AsyncCall: TypeAlias = AsyncGuardedCall[ChatMessage, Any, Any]
+__all__ = ["acall", "call"]
 
 
-def call(protection: Protection, messages: Sequence[ChatMessage], kind: type[Any]) -> Call:
+def call(
+    protection: Protection, messages: Sequence[ChatMessage], kind: type[Any]
+) -> GuardedCall[ChatMessage, Any, Any]:
     """A sync call.
 
     Args:
@@ -37,7 +36,9 @@ def call(protection: Protection, messages: Sequence[ChatMessage], kind: type[Any
     return GuardedCall(_Responses(protection, kind), messages, run)
 
 
-def acall(protection: Protection, messages: Sequence[ChatMessage], kind: type[Any]) -> AsyncCall:
+def acall(
+    protection: Protection, messages: Sequence[ChatMessage], kind: type[Any]
+) -> AsyncGuardedCall[ChatMessage, Any, Any]:
     """`call`, async."""
     run = partial(arun_checks, guard=protection.guard)
     return AsyncGuardedCall(_Responses(protection, kind), messages, run)

@@ -8,6 +8,7 @@ from llama_index.core.llms.llm import LLM
 
 from grayswan_core import ConfigurationError, CygnalGuard
 from grayswan_core.cygnal.protection import ExitBehavior, Mode, Protection, Streaming
+from llama_index_grayswan.guard.completions import reading_violations, reads_violations
 from llama_index_grayswan.guard.llm import guarded, is_guarded
 
 __all__ = ["protect"]
@@ -17,7 +18,7 @@ _L = TypeVar("_L", bound=LLM)
 
 def protect(
     llm: _L,
-    guard: CygnalGuard,
+    guard: CygnalGuard | None = None,
     *,
     check_input: bool = True,
     check_tool_calls: bool = True,
@@ -42,7 +43,10 @@ def protect(
 
     Args:
         llm: Any LLM.
-        guard: Who judges.
+        guard: Who judges. Without one, nothing is judged here: the LLM is taken to be pointed at
+            protected completions (`cygnal_settings`), and a `violation` of the API's is read as
+            the refusal it is, apart from the text that it cut off in a stream. Then
+            `violation_message` is what the policy says, and nothing else is used.
         check_input: Whether the user's newest messages are judged.
         check_tool_calls: Whether calls are judged, with their arguments.
         check_tool_results: Whether results of tools and other data are judged before they are sent.
@@ -60,13 +64,15 @@ def protect(
     Raises:
         ConfigurationError: it is no LLM, or protected already.
     """
-    if is_guarded(llm):
-        raise ConfigurationError(
-            "The LLM is protected already. Judge it once, with all the rules in one guard."
-        )
     if not isinstance(llm, LLM):
         raise ConfigurationError(
             f"A {type(llm).__name__} cannot be protected as a whole. Protect the LLM in it."
+        )
+    if guard is None:
+        return _reading(llm, violation_message)
+    if is_guarded(llm):
+        raise ConfigurationError(
+            "The LLM is protected already. Judge it once, with all the rules in one guard."
         )
     protection = Protection(
         guard=guard,
@@ -81,3 +87,9 @@ def protect(
         mode=mode,
     )
     return guarded(llm, protection)
+
+
+def _reading(llm: _L, refusal: str | None) -> _L:
+    if is_guarded(llm) or reads_violations(llm):
+        raise ConfigurationError("The LLM is protected already.")
+    return reading_violations(llm, refusal)
