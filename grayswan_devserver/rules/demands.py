@@ -30,12 +30,11 @@ def call_demanded_tool(conversation: Conversation) -> Answer | None:
     last = conversation.messages[-1]
     if last.role != "system" or _DEMAND not in last.content or not conversation.tools:
         return None
-    results = [(result.name, result.content) for result in conversation.results]
-    wanted = wanted_calls(conversation.tools, conversation.user_text, results)
-    if wanted:
+    wanted = wanted_calls(conversation.tools, conversation.user_text)
+    if wanted and not conversation.results:
         return Answer(tool_calls=wanted)
     uncalled = [tool for tool in conversation.tools if tool.name not in conversation.calls_made]
     tool = (uncalled or conversation.tools)[-1]
-    sources = [*(content for _, content in results), *conversation.data]
+    sources = [*(result.content for result in conversation.results), *conversation.data]
     arguments = fill(tool.parameters, conversation.user_text, sources)
     return Answer(tool_calls=[Call(tool.name, arguments)])

@@ -5,7 +5,16 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-__all__ = ["content_words", "is_heading", "name_words", "sentences", "stem", "vocabulary", "words"]
+__all__ = [
+    "STOPWORDS",
+    "content_words",
+    "is_heading",
+    "name_words",
+    "sentences",
+    "stem",
+    "vocabulary",
+    "words",
+]
 
 
 def vocabulary(text: str) -> frozenset[str]:
@@ -13,7 +22,7 @@ def vocabulary(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-_STOPWORDS = vocabulary(
+STOPWORDS = vocabulary(
     """
     a about all also am an and any are as at be been being but by can could d did do does
     doing don down each few for from further give had has have having he her here hers him
@@ -57,7 +66,7 @@ def stem(word: str) -> str:
 
 def content_words(text: str) -> set[str]:
     """The stems of the words that carry meaning."""
-    return {stem(word) for word in words(text) if word not in _STOPWORDS}
+    return {stem(word) for word in words(text) if word not in STOPWORDS}
 
 
 def name_words(identifier: str) -> list[str]:

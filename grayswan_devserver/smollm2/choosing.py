@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from grayswan_devserver.rules.demands import call_demanded_tool
-from grayswan_devserver.rules.tools import wanted_calls
+from grayswan_devserver.rules.tools import call_wanted_tools
 
 if TYPE_CHECKING:
     from grayswan_core.wire import FunctionDefinition
@@ -24,12 +24,6 @@ def chosen_tool(conversation: Conversation) -> FunctionDefinition | None:
     """The tool to call now, or `None` where text is the answer."""
     if conversation.named_tool is not None:
         return conversation.named_tool
-    demanded = call_demanded_tool(conversation)
-    results = [(result.name, result.content) for result in conversation.results]
-    calls = (
-        demanded.tool_calls
-        if demanded
-        else wanted_calls(conversation.tools, conversation.user_text, results)
-    )
-    names = [call.name for call in calls]
+    answer = call_demanded_tool(conversation) or call_wanted_tools(conversation)
+    names = [call.name for call in answer.tool_calls] if answer else []
     return next((tool for tool in conversation.tools if tool.name in names[:1]), None)

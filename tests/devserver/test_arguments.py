@@ -60,7 +60,34 @@ BOOLEAN = {"type": "boolean"}
         (_props(v={"anyOf": [STRING, INTEGER]}), "5", {"v": 5}),
         (_props(text=STRING), "你好", {"text": "你好"}),
         ({"type": "object", "properties": {}}, "a=1", {}),
-        ({"type": "object", "additionalProperties": INTEGER}, "a=1, b=2", {"a": 1, "b": 2}),
+        ({"type": "object", "additionalProperties": INTEGER}, "a=1, b=2", {}),
+        ({"type": "object", "required": ["a"], "additionalProperties": INTEGER}, "", {"a": 0}),
+        (_props(n={**INTEGER, "maximum": 9}), "add 12", {"n": 0}),
+        (_props(whole=INTEGER), "1.5 then 2", {"whole": 2}),
+        (_props(n={"type": "number"}), "temperature 0.5", {"n": 0.5}),
+        (_props(location=STRING), "weather in New York City?", {"location": "New York City"}),
+        (_props(name=STRING), "Greet Ada Lovelace in London", {"name": "Ada Lovelace"}),
+        (_props(title=STRING), "Write 'Moby Dick' down", {"title": "Moby Dick"}),
+        (_props(email=STRING), "Mail ada@example.org now.", {"email": "ada@example.org"}),
+        (
+            _props(url=STRING),
+            "Open https://example.org/a?b=1.",
+            {"url": "https://example.org/a?b=1"},
+        ),
+        (_props(day={**STRING, "format": "date"}), "on 2024-05-06", {"day": "2024-05-06"}),
+        (_props(day={**STRING, "format": "date"}), "some day", {"day": "2024-01-01"}),
+        (_props(query=STRING), "Who is Ann?", {"query": "Who is Ann?"}),
+        (_props(code={**STRING, "pattern": "^[A-Z]{2}$"}), "see AB please", {"code": "AB"}),
+        (
+            _props(some={"type": "array", "items": {"enum": ["a", "b", "c"]}}),
+            "c and a",
+            {"some": ["c", "a"]},
+        ),
+        (
+            _props(ids={"type": "array", "items": INTEGER, "minItems": 3, "uniqueItems": True}),
+            "5, 5",
+            {"ids": [5, 0, 1]},
+        ),
     ],
 )
 def test_filled(schema, text, arguments):
@@ -108,7 +135,7 @@ def test_a_schema_that_contains_itself():
     _Tree.model_validate(fill(_Tree.model_json_schema(), "value 3"))
 
 
-def test_one_object_for_each_clause():
+def test_as_many_objects_as_are_spoken_of():
     schema = _props(people={"type": "array", "items": _props(name=STRING, age=INTEGER)})
     assert fill(schema, "Ann is 3 and Bob is 4") == {
         "people": [{"name": "Ann", "age": 3}, {"name": "Bob", "age": 4}]
