@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import httpx
 import pytest
+from client_calls import Async, Sync
 from hypothesis import settings
 from wire_server import WireServer
 
@@ -53,6 +54,25 @@ def new_client(server):
 @pytest.fixture
 def client(new_client):
     return new_client()
+
+
+@pytest.fixture(params=[Sync, Async])
+async def half(request):
+    """Makes one half of a client; what holds for one has to hold for the other."""
+    made = []
+
+    def make(client):
+        made.append(client)
+        return request.param(client)
+
+    yield make
+    for client in made:
+        await client.aclose()
+
+
+@pytest.fixture
+async def calls(half, client):
+    return half(client)
 
 
 @pytest.fixture

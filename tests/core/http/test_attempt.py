@@ -1,15 +1,21 @@
 from __future__ import annotations
 
+import asyncio
+import pickle
 from dataclasses import replace
 
 import pytest
+from client_calls import REQUEST, answer, event, text_of
+from wire_server import LAST_CHUNK, Close, Reset, Stall, chunk, head, stream, whole
 
 from grayswan_core.decoding.chunk_stream import ChunkStream
 from grayswan_core.decoding.json_body import JSONBody
 from grayswan_core.errors import (
     APIConnectionError,
+    APIStatusError,
     APITimeoutError,
     IncompleteStreamError,
+    InternalServerError,
     ResponseError,
     StreamError,
 )
@@ -203,3 +209,161 @@ def test_only_done_ends_a_response_that_went_on_after_its_finish_reason(begin):
     with attempt:
         raise broken
     assert () == attempt.close()
+
+
+# --- a stream that fails
+
+
+@pytest.mark.parametrize(
+    ("steps", "kind"),
+    [
+        ((Reset(),), APIConnectionError),
+        ((Close(),), APIConnectionError),
+        ((LAST_CHUNK,), IncompleteStreamError),
+        ((chunk(b"data: {half an"), LAST_CHUNK), IncompleteStreamError),
+        ((chunk(b'data: {"error": "overloaded"}\n\n'), LAST_CHUNK), StreamError),
+        ((chunk(b'data: {"error": {"code": 503}}\n\n'), LAST_CHUNK), InternalServerError),
+        ((chunk(b"data: nonsense\n\n"), LAST_CHUNK), ResponseError),
+        ((chunk(b"data: \xff\n\n"), LAST_CHUNK), ResponseError),
+        ((b"this is no chunk\r\n",), APIConnectionError),
+    ],
+    ids=["reset", "close", "end", "half", "error", "503", "nonsense", "utf8", "framing"],
+)
+async def test_a_stream_that_breaks_is_an_error_with_what_came(server, calls, sleeps, steps, kind):
+    server.play(*stream(event("so "), event("far")), *steps)
+    chunks, error = await calls.stream()
+    assert "so far" == text_of(chunks)
+    assert kind is type(error)
+    assert "so far" == error.partial_text
+    assert error.partial.choices[0].finish_reason is None
+    assert (1, []) == (len(server.requests), sleeps)  # the chunks are out and cannot be taken back
+
+
+async def test_a_stream_that_stalls_is_an_error_with_what_came(server, half, new_client, sleeps):
+    calls = half(new_client(timeout=Timeout(read=0.5)))
+    server.play(*stream(event("so far")), Stall())
+    _, error = await calls.stream()
+    assert APITimeoutError is type(error)
+    assert "so far" == error.partial_text
+    assert [] == sleeps
+
+
+@pytest.mark.parametrize(
+    "steps", [(Reset(),), (Close(),), (LAST_CHUNK,), (b"this is no chunk\r\n",), (Stall(),)]
+)
+async def test_an_answer_that_is_whole_survives_what_comes_after(server, half, new_client, steps):
+    calls = half(new_client(timeout=Timeout(read=0.5)))
+    server.play(*stream(event("whole", "stop")), *steps)
+    chunks, error = await calls.stream()
+    assert error is None
+    assert "whole" == text_of(chunks)
+
+
+async def test_one_whole_answer_of_two_does_not(server, client, sleeps):
+    server.play(*stream(event("whole", "stop")), Reset())
+    with pytest.raises(APIConnectionError) as caught:
+        list(client.stream(REQUEST.model_copy(update={"n": 2})))
+    assert "whole" == caught.value.partial_text
+
+
+async def test_an_error_after_a_whole_answer_is_still_told(server, calls):
+    server.play(*stream(event("whole", "stop"), b'data: {"error": "moderated"}\n\n'), LAST_CHUNK)
+    _, error = await calls.stream()
+    assert StreamError is type(error)
+
+
+async def test_text_that_waited_for_a_stop_sequence_is_in_the_partial_answer(server, calls):
+    server.play(*stream(event("a\nUs")), Reset())
+    chunks, error = await calls.stream(stop=["\nUser:"])
+    assert ("a", "a\nUs") == (text_of(chunks), error.partial_text)
+
+
+async def test_an_error_of_the_client_comes_whole_out_of_a_pickle(server, calls):
+    server.play(*stream(event("so far")), Reset())
+    _, error = await calls.stream()
+    copied = pickle.loads(pickle.dumps(error))
+    assert type(error) is type(copied)
+    assert (error.message, error.partial) == (copied.message, copied.partial)
+
+
+# --- a response that is none
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_redirect_is_not_followed(server, calls, status):
+    server.play(whole("", status, headers={"location": f"{server.url}/elsewhere"}))
+    with pytest.raises(APIStatusError, match=str(status)):
+        await calls.complete()
+    assert 1 == len(server.requests)
+
+
+async def test_html_is_an_error_that_names_it(server, calls, sleeps):
+    server.play(whole("<html>Sign in</html>", content_type="text/html"))
+    with pytest.raises(ResponseError, match=r"text/html.*Sign in") as caught:
+        await calls.complete()
+    assert [] == sleeps
+    assert "<html>Sign in</html>" == caught.value.body
+
+
+async def test_html_where_a_stream_was_asked_for_is_an_error_that_names_it(server, calls):
+    server.play(whole("<html>Sign in</html>", content_type="text/html"))
+    chunks, error = await calls.stream()
+    assert [] == chunks
+    assert "text/html instead of text/event-stream" in error.message
+
+
+async def test_json_where_a_stream_was_asked_for_is_an_error_that_names_it(server, calls):
+    server.play(whole(answer()))
+    _, error = await calls.stream()
+    assert ResponseError is type(error)
+    assert "application/json instead of text/event-stream" in error.message
+
+
+async def test_an_error_where_a_stream_was_asked_for_is_that_error(server, calls):
+    server.play(whole('{"error": "overloaded"}'))
+    _, error = await calls.stream()
+    assert StreamError is type(error)
+    assert "overloaded" in error.message
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ('{"error": true, "message": "overloaded"}', "overloaded"),
+        ("", "cannot be read"),
+        ("{", "cannot be read"),
+        ("{}", "choices: Field required"),
+        ('{"choices": []}', "choices"),
+    ],
+)
+async def test_json_that_is_no_answer_is_an_error(server, calls, body, words):
+    server.play(whole(body))
+    with pytest.raises(ResponseError, match=words):
+        await calls.complete()
+
+
+async def test_an_error_body_that_breaks_off_leaves_the_status(server, half, new_client):
+    calls = half(new_client(max_retries=0))
+    server.play(head(503) + b"content-length: 100\r\n\r\nover", Close())
+    with pytest.raises(InternalServerError, match=r"503\. over"):
+        await calls.complete()
+
+
+async def test_of_an_endless_error_body_only_the_start_is_read(server, half, new_client):
+    calls = half(new_client(max_retries=0))
+    endless = [chunk(b"x" * 65536)] * 1000
+    server.play(head(500, "text/plain") + b"transfer-encoding: chunked\r\n\r\n", *endless, Stall())
+    with pytest.raises(InternalServerError, match=r"xxx\.\.\."):
+        await calls.complete()
+    await asyncio.to_thread(server.wait_for_close)
+
+
+async def test_a_compressed_answer_is_read_though_none_was_asked_for(server, calls):
+    import gzip  # noqa: PLC0415
+
+    body = gzip.compress(answer().encode())
+    server.play(whole(body, headers={"content-encoding": "gzip"}))
+    assert "Hi there." == (await calls.complete()).choices[0].message.content
+    server.play(whole(b"not gzip", headers={"content-encoding": "gzip"}))
+    with pytest.raises(ResponseError, match="cannot be decompressed"):
+        await calls.complete()

@@ -2,12 +2,17 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import json
+import logging
 import socket
 import ssl
 
 import pytest
+from client_calls import REQUEST, answer, event
 from transport_parts import deadline
+from wire_server import LAST_CHUNK, Close, Reset, Stall, stream, whole
 
+from grayswan_core import ClientConfig, CygnetClient, Timeout
 from grayswan_core.errors import (
     APIConnectionError,
     APIError,
@@ -144,3 +149,85 @@ def test_no_error_behind_ours_keeps_frames():
     assert error.__cause__ is original
     for each in (original, cause, context, inner):
         assert each.__traceback__ is None
+
+
+# --- secrets
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        (whole("no", 401),),
+        (whole('{"detail": "no"}', 422),),
+        (whole("<html>", content_type="text/html"),),
+        (whole("{"),),
+        (Reset(),),
+        (Close(),),
+        (Stall(),),
+        (b"nonsense\r\n\r\n", Close()),
+        (whole(b"not gzip", headers={"content-encoding": "gzip"}),),
+        (*stream(event("a")), Reset()),
+        (*stream(event("a")), Close()),
+        (*stream(event("a")), Stall()),
+        (*stream(event("a")), LAST_CHUNK),
+        (*stream(b"data: nonsense\n\n"), LAST_CHUNK),
+    ],
+    ids=[
+        *("401", "422", "html", "bad-json", "reset", "close", "stall", "no-http", "gzip"),
+        *("stream-reset", "stream-close", "stream-stall", "stream-cut", "stream-nonsense"),
+    ],
+)
+async def test_no_error_holds_the_key(server, half, new_client, key, said_by, steps):
+    secret = "another-secret"
+    timeout = Timeout(read=0.05)
+    calls = half(new_client(max_retries=0, timeout=timeout, headers={"x-gateway": secret}))
+    server.play_always(*steps)
+    _, from_stream = await calls.stream()
+    with pytest.raises(APIError) as caught:
+        await calls.complete()
+    for error in (from_stream, caught.value):
+        said = said_by(error)
+        assert error.message in said
+        assert key not in said
+        assert secret not in said
+
+
+async def test_the_key_is_hidden_where_the_service_echoes_it(
+    server, half, new_client, key, said_by
+):
+    calls = half(new_client(max_retries=0))
+    echo = json.dumps({"error": {"message": f"bad key {key}", "headers": [f"Bearer {key}"]}})
+    error_event = f"data: {echo}\n\n".encode()
+    named_event = b"event: error\n" + error_event
+    for status in (401, 200):
+        server.play(whole(echo, status))
+        with pytest.raises(APIError, match=r"bad key \*\*\*") as caught:
+            await calls.complete()
+        assert key not in said_by(caught.value)
+    for body in (f"<html>{key}</html>", f'{{"choices": "{key}"}}'):
+        server.play(whole(body))
+        with pytest.raises(APIError, match=r"\*\*\*") as caught:
+            await calls.complete()
+        assert key not in said_by(caught.value)
+    for broken in (error_event, named_event, f"data: {key}\n\n".encode()):
+        server.play(*stream(event("a"), broken), LAST_CHUNK)
+        _, error = await calls.stream()
+        assert "***" in error.message
+        assert key not in said_by(error)
+
+
+def test_a_stand_in_for_a_key_does_not_blot_out_the_words(server):
+    config = ClientConfig.resolve(api_key="e", base_url=server.url)
+    server.play(whole('{"detail": "Not there"}', 404))
+    with CygnetClient(config) as client, pytest.raises(APIError, match="Not there") as caught:
+        client.complete(REQUEST)
+    assert f"{server.url}/chat/completion" in caught.value.message
+
+
+async def test_nothing_secret_is_logged(server, half, client, key, caplog):
+    caplog.set_level(logging.DEBUG)
+    server.play(whole(answer("the answer")))
+    await half(client).complete()
+    assert key not in caplog.text
+    assert "Hello" not in caplog.text
+    assert "the answer" not in caplog.text
