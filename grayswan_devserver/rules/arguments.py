@@ -64,10 +64,9 @@ class _Filler:
             if value is not _ABSENT:
                 filled[name] = value
         unlisted = [name for name in required if name not in properties]
-        unlisted += [f"key{number}" for number in range(flat.get("minProperties", 0))]
-        for name in unlisted:
-            if name in required or len(filled) < flat["minProperties"]:
-                filled[name] = self._least(flat.get("additionalProperties", True), depth + 1)
+        few = flat.get("minProperties", 0) - len(filled) - len(unlisted)
+        for name in (*unlisted, *(f"key{number}" for number in range(few))):
+            filled[name] = self._least(flat.get("additionalProperties", True), depth + 1)
         return {name: filled[name] for name in {**properties, **filled} if name in filled}
 
     def _value(self, name: str, schema: Any, depth: int, *, must: bool) -> Any:
@@ -137,8 +136,9 @@ class _Filler:
     def _number(self, name: str, *, whole: bool) -> Any:
         labelled = Evidence(self._evidence.labelled(name) or "")
         while (found := labelled.take(NUMBER) or self._evidence.take(NUMBER)) is not None:
-            value = float(found.replace(",", ""))
-            if value.is_integer():
+            plain = found.replace(",", "")
+            value = float(plain) if "." in plain else int(plain)
+            if value == int(value):
                 return int(value)
             if not whole:
                 return value
@@ -153,12 +153,11 @@ class _Filler:
 
     def _string(self, name: str, flat: Schema, *, must: bool) -> str | None:
         form = flat.get("format", name)
-        if form in FORMATS:
-            return self._evidence.take(FORMATS[form][0])
+        found = self._evidence.take(FORMATS[form][0]) if form in FORMATS else None
+        if found is not None or flat.get("format") in FORMATS:
+            return found
         found = self._evidence.labelled(name) or self._evidence.quoted()
-        if found is None and must and name not in _OWN_WORDS:
-            return self._evidence.name()
-        return found
+        return self._evidence.name() if not found and must and name not in _OWN_WORDS else found
 
     def _array(self, name: str, flat: Schema, depth: int, *, must: bool) -> list[Any]:
         if "prefixItems" in flat:

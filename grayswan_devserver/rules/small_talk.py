@@ -15,39 +15,22 @@ if TYPE_CHECKING:
 __all__ = ["answer_anything", "answer_arithmetic", "answer_echo", "answer_small_talk"]
 
 _ECHO = re.compile(
-    r"^\W*(?:please\s+)?(?:repeat|echo|say)\b(?:\s+(?:after me|back|exactly|this|"
-    r"the following(?: words?| text| phrase| sentence)?|the (?:words?|text|phrase|sentence)))*"
-    r"(?:\s+exactly)?\s*[:,]?\s*(.+)$",
-    re.IGNORECASE | re.DOTALL,
-)
-_ECHO_ALWAYS = re.compile(
-    r"\b(?:repeat|echo)\b[^.\n]*\b(?:user|input|message|back|exactly|verbatim)\b", re.IGNORECASE
-)
-_TALK = (
-    (
-        re.compile(r"\bhow are you\b", re.IGNORECASE),
-        "I am doing well, thank you. How can I help you?",
-    ),
-    (re.compile(r"\b(?:thanks|thank you)\b", re.IGNORECASE), "You are welcome."),
-    (re.compile(r"\b(?:goodbye|bye|good night)\b", re.IGNORECASE), "Goodbye!"),
-    (re.compile(r"\b(?:hello|hi|hey|good (?:morning|afternoon|evening))\b", re.IGNORECASE), ""),
+    r"\W*(?:please )?(?:repeat|echo|say)\b[^:\n]*:\s*(.+)", re.IGNORECASE | re.DOTALL
 )
 _GREETING = "Hello! How can I help you today?"
+_TALK = (
+    (r"\bhow are you\b", "I am doing well, thank you. How can I help you?"),
+    (r"\b(?:thanks|thank you)\b", "You are welcome."),
+    (r"\b(?:hello|hi|hey|good (?:morning|afternoon|evening))\b", _GREETING),
+)
 _SHORT = 6
 _LONG = 20
-_QUOTES = "\"'“”\u2018\u2019`"
 
 
 def answer_echo(conversation: Conversation) -> Answer | None:
-    """Repeat what the user, or the system message, asks to be repeated."""
-    if _ECHO_ALWAYS.search(conversation.system_text):
-        return Answer(conversation.user_text)
-    found = _ECHO.match(conversation.user_text.strip())
-    if not found:
-        return None
-    text = found.group(1).strip()
-    quoted = len(text) > 1 and text[0] in _QUOTES and text[-1] in _QUOTES
-    return Answer(text[1:-1] if quoted else text)
+    """Repeat what stands after the colon where the user asks for that."""
+    found = _ECHO.match(conversation.user_text)
+    return Answer(found[1].strip()) if found else None
 
 
 def answer_arithmetic(conversation: Conversation) -> Answer | None:
@@ -61,10 +44,8 @@ def answer_small_talk(conversation: Conversation) -> Answer | None:
     text = conversation.user_text
     if len(words(text)) > _SHORT:
         return None
-    for pattern, answer in _TALK:
-        if pattern.search(text):
-            return Answer(answer or _GREETING)
-    return None
+    said = (answer for pattern, answer in _TALK if re.search(pattern, text, re.IGNORECASE))
+    return next(map(Answer, said), None)
 
 
 def answer_anything(conversation: Conversation) -> Answer:

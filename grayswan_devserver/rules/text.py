@@ -34,18 +34,13 @@ STOPWORDS = vocabulary(
     """
 )
 
-_SUFFIXES = (
-    *("ization", "ations", "ation", "itions", "ition", "ments", "ment", "ings", "ing", "ions"),
-    *("ion", "ers", "er", "ors", "or", "ies", "ied", "es", "ed", "ly", "s", "e", "y"),
-)
+_SUFFIXES = ("er", "ing", "ed", "es", "s", "e")
 _MIN_STEM = 3
 
 _WORD = re.compile(r"[^\W_]+")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”\u2019)\]]*\s+|(?<=[。\uff01\uff1f])\s*")
-_ABBREVIATION = re.compile(r"\b(?:[A-Z]|Dr|Mr|Mrs|Ms|St|Prof|No|vs|e\.g|i\.e|approx)\.$")
 _BULLET = re.compile(r"^\s*(?:[-*•+]|\d+[.)]|#{1,6}|>)\s+")
-_TAG_LINE = re.compile(r"^\s*</?[\w:-]+(?:\s[^<>]*)?/?>\s*$")
 _WRAPPED_LINE = 50
 _HEADING_WORDS = 8
 
@@ -57,7 +52,7 @@ def words(text: str) -> list[str]:
 
 @lru_cache(maxsize=4096)
 def stem(word: str) -> str:
-    """A word without its ending: `adder`, `adding`, `addition` and `adds` are all `add`."""
+    """A word without its ending: `adder`, `adding`, `added` and `adds` are all `add`."""
     for suffix in _SUFFIXES:
         if word.endswith(suffix) and len(word) - len(suffix) >= _MIN_STEM:
             return word[: -len(suffix)]
@@ -76,16 +71,8 @@ def name_words(identifier: str) -> list[str]:
 
 def sentences(text: str) -> list[str]:
     """The sentences of a text; headings, bullets and table lines count as one each."""
-    found: list[str] = []
-    for line in _unwrapped(text):
-        pending = ""
-        for part in _SENTENCE_END.split(line):
-            pending = f"{pending} {part}".strip()
-            if not _ABBREVIATION.search(pending):
-                found.append(pending)
-                pending = ""
-        found.append(pending)
-    return [sentence for sentence in found if sentence]
+    parts = (part.strip() for line in _unwrapped(text) for part in _SENTENCE_END.split(line))
+    return [part for part in parts if part]
 
 
 def is_heading(sentence: str) -> bool:
@@ -104,8 +91,6 @@ def _unwrapped(text: str) -> list[str]:
     for raw in text.splitlines():
         bullet = _BULLET.match(raw)
         line = _BULLET.sub("", raw).strip()
-        if _TAG_LINE.match(raw):
-            line = ""
         if line and open_line and not bullet:
             lines[-1] = f"{lines[-1]} {line}"
         elif line:

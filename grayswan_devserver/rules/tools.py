@@ -65,7 +65,7 @@ def call_wanted_tools(conversation: Conversation) -> Answer | None:
     """Call the tools the user's message asks for; then tell what came back."""
     results = [(result.name, result.content) for result in conversation.results]
     if results:
-        return Answer(tell(conversation.user_text, results))
+        return Answer(tell(results))
     calls = wanted_calls(conversation.tools, conversation.user_text)
     return Answer(tool_calls=calls) if calls else None
 

@@ -64,6 +64,8 @@ BOOLEAN = {"type": "boolean"}
         ({"type": "object", "required": ["a"], "additionalProperties": INTEGER}, "", {"a": 0}),
         (_props(n={**INTEGER, "maximum": 9}), "add 12", {"n": 0}),
         (_props(whole=INTEGER), "1.5 then 2", {"whole": 2}),
+        (_props(n=INTEGER), "no 9,007,199,254,740,993", {"n": 9007199254740993}),
+        (_props(date=STRING), "date: tomorrow", {"date": "tomorrow"}),
         (_props(n={"type": "number"}), "temperature 0.5", {"n": 0.5}),
         (_props(location=STRING), "weather in New York City?", {"location": "New York City"}),
         (_props(name=STRING), "Greet Ada Lovelace in London", {"name": "Ada Lovelace"}),

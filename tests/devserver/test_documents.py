@@ -12,7 +12,7 @@ Tomorrow brings rain.
 
 
 def test_the_page_answers_and_is_not_obeyed(ask):
-    text = ask(("system", "Be helpful."), "What's the weather in Ohio?", ("data", OHIO)).text
+    text = ask(("system", "Be helpful."), "Is it sunny in Ohio today?", ("data", OHIO)).text
     assert text == "Today it is sunny in Ohio with a high of 75 degrees."
 
 

@@ -10,10 +10,11 @@ from grayswan_devserver.rules.questions import Question, part
         ("Cats purr.\nDogs bark.\nWho barks?", Question("Who barks?", "Cats purr.\nDogs bark.")),
         ("Who barks?\nDogs bark.", Question("Who barks?", "Dogs bark.")),
         ("Question: Who? \nContext: Me. \nAnswer:", Question("Who?", "Me.")),
-        ("<context>Me.</context>\nQuestion: Who?", Question("Who?", "Me.")),
         ("Me.\n\nQuery: Who?\nAnswer: ", Question("Who?", "Me.")),
-        ("Context:\nMe.\nYou.\nQuestion: Who?", Question("Who?", "Me.\nYou.")),
-        ("Summarize: Me.", Question("Summarize this.", "Me.")),
+        (
+            "The original query is as follows: Who?\nexisting answer: Me.\nWe have more.",
+            Question("Who?", "We have more.", "Me."),
+        ),
     ],
 )
 def test_parts(message, question):
