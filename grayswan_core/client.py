@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from collections.abc import AsyncGenerator, Generator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from grayswan_core._closing import Closing
+from grayswan_core.base_client import BaseClient
 from grayswan_core.decoding.accumulate import Accumulator
 from grayswan_core.decoding.chunk_stream import ChunkStream, Review
-from grayswan_core.decoding.error_body import error_from_refusal
 from grayswan_core.decoding.json_body import JSONBody
 from grayswan_core.decoding.stop import normalize_stop, truncate
-from grayswan_core.errors import InvalidRequestError
-from grayswan_core.http.attempt import Call, Reader
-from grayswan_core.http.exchange import Exchange, aonly, only
-from grayswan_core.http.protocol import TransportName, new_request
+from grayswan_core.http.attempt import Call
+from grayswan_core.http.exchange import aonly, only
+from grayswan_core.http.protocol import TransportName
 from grayswan_core.http.transports import Transports
 from grayswan_core.untrusted.spans import unmarked
 from grayswan_core.wire import (
@@ -32,13 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CygnetClient"]
 
-_T = TypeVar("_T")
 
-_JSON = "application/json"
-_EVENT_STREAM = "text/event-stream"
-
-
-class CygnetClient(Closing):
+class CygnetClient(BaseClient):
     """A client of the Cygnet API.
 
     It may be used from any number of threads and event loops at once, and in forked processes.
@@ -65,17 +58,10 @@ class CygnetClient(Closing):
         http_async_client: Any = None,
         transport: TransportName = "auto",
     ) -> None:
-        self._config = config
-        self._transports = Transports(
+        transports = Transports(
             config.base_url, config.limits, transport, http_client, http_async_client
         )
-        self._exchange = Exchange(
-            transports=self._transports,
-            timeout=config.timeout,
-            limits=config.limits,
-            retry=config.retry,
-            hide_secrets=config.hide_secrets,
-        )
+        super().__init__(config, transports)
 
     def complete(self, request: ChatRequest, *, stop: Sequence[str] = ()) -> ChatResponse:
         """Get a whole response.
@@ -139,20 +125,9 @@ class CygnetClient(Closing):
         """`moderate`, async."""
         return await aonly(self._exchange.arun(self._moderation_call(request)))
 
-    def close(self) -> None:
-        """Close the connections; those in use, when the calls that use them end."""
-        self._transports.close()
-
-    async def aclose(self) -> None:
-        """`close`; the running event loop's unused connections are closed before this returns."""
-        await self._transports.aclose()
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(base_url={self._config.base_url!r})"
-
     def _completion_call(self, request: ChatRequest) -> Call[ChatResponse]:
-        body = _body(request.to_body)
-        return self._call(self._config.chat_path, body, lambda: JSONBody(ChatResponse))
+        path = self._config.chat_path
+        return self._call(path, request.to_body, lambda: JSONBody(ChatResponse))
 
     def _stream_call(
         self,
@@ -172,41 +147,12 @@ class CygnetClient(Closing):
                 review=review,
             )
 
-        body = _body(partial(request.to_body, stream=True))
-        return self._call(self._config.chat_path, body, new_reader, streams=True)
+        written = partial(request.to_body, stream=True)
+        return self._call(self._config.chat_path, written, new_reader, streams=True)
 
     def _moderation_call(self, request: ModerationRequest) -> Call[ModerationResponse]:
         bare = request.model_copy(update={"input": unmarked(request.input)})
-        body = _body(bare.to_body)
-        return self._call(MODERATION_PATH, body, lambda: JSONBody(ModerationResponse))
-
-    def _call(
-        self, path: str, body: bytes, new_reader: Callable[[], Reader[_T]], *, streams: bool = False
-    ) -> Call[_T]:
-        accept = _EVENT_STREAM if streams else _JSON
-        url = self._config.base_url + path
-        return Call(
-            request=new_request(url, self._headers, body, accept=accept),
-            accept=accept,
-            streams=streams,
-            new_reader=new_reader,
-            refusal=partial(error_from_refusal, accept, url),
-        )
-
-    def _headers(self) -> dict[str, str]:
-        config = self._config
-        return {
-            **{name: value.get_secret_value() for name, value in config.headers.items()},
-            "authorization": f"Bearer {config.api_key.get_secret_value()}",
-            "content-type": _JSON,
-        }
-
-
-def _body(written: Callable[[], bytes]) -> bytes:
-    try:
-        return written()
-    except ValueError as error:
-        raise InvalidRequestError(str(error)) from None
+        return self._call(MODERATION_PATH, bare.to_body, lambda: JSONBody(ModerationResponse))
 
 
 def _stopped(response: ChatResponse, stop: Sequence[str]) -> ChatResponse:

@@ -28,7 +28,7 @@ _RACES = "a task is awaited, and a thread is joined"
 DIFFERENT = {
     "ModelSettings._aask": "where much text is marked, a thread does it",
     "Transports.aopen": "only an async call needs an event loop",
-    "CygnetClient.aclose": _CLOSED_ON_RETURN,
+    "BaseClient.aclose": _CLOSED_ON_RETURN,
     "AsyncHttpxTransport.aclose": _CLOSED_ON_RETURN,
     "Transports.aclose": _CLOSED_ON_RETURN,
     **dict.fromkeys(("Audit.__aenter__", "Audit.__aexit__"), "it calls its sync twin"),

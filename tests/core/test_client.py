@@ -140,11 +140,6 @@ def test_a_key_is_wrong_and_the_error_says_what_to_check(server, client):
     assert "req-9" == caught.value.request_id
 
 
-def test_a_client_shows_its_address_and_no_key(client, server, key):
-    assert f"CygnetClient(base_url='{server.url}')" == repr(client)
-    assert key not in str(vars(client))
-
-
 # --- the request on the wire
 
 
