@@ -18,6 +18,7 @@ from grayswan_core.cygnal.verdict import Judgement
 from grayswan_core.wire import MonitorMessage, ToolCall
 
 __all__ = [
+    "REFUSED_CALL",
     "REMOVED_INPUT",
     "REMOVED_RESULT",
     "Dialect",
@@ -29,6 +30,7 @@ __all__ = [
 
 _M = TypeVar("_M")
 
+REFUSED_CALL = "Error: this call was not made: it was flagged by the safety check ({reasons})."
 REMOVED_INPUT = "[This message was removed: it was flagged by the safety check.]"
 REMOVED_RESULT = (
     "[This result was removed: it was flagged by the safety check ({reasons}). Do not rely on it.]"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Any
 
 from langchain_core.callbacks import AsyncCallbackManagerForChainRun, CallbackManagerForChainRun
 from langchain_core.callbacks.base import BaseCallbackManager
@@ -13,14 +13,13 @@ from pydantic import ConfigDict
 
 from grayswan_core import CygnalGuard, Judgement
 from grayswan_core.cygnal.check import Check
+from grayswan_core.cygnal.sifting import REMOVED_DOCUMENT, OnFlagged, sift
 from grayswan_core.cygnal.window import monitor_messages
 from langchain_grayswan.errors import CygnalViolationError
 from langchain_grayswan.guard.checks import arun_checks, run_checks
 from langchain_grayswan.guard.refusing import REPORT
 
 __all__ = ["GuardDocuments"]
-
-_REMOVED = "[This document was removed: it was flagged by the safety check.]"
 
 
 class GuardDocuments(RunnableSerializable[Iterable[Document], list[Document]]):
@@ -40,7 +39,7 @@ class GuardDocuments(RunnableSerializable[Iterable[Document], list[Document]]):
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
 
     guard: CygnalGuard
-    on_violation: Literal["drop", "mark", "raise"] = "drop"
+    on_violation: OnFlagged = "drop"
 
     def invoke(
         self,
@@ -77,19 +76,17 @@ class GuardDocuments(RunnableSerializable[Iterable[Document], list[Document]]):
         return self._kept(documents, judgements)
 
     def _kept(self, documents: list[Document], judgements: list[Judgement]) -> list[Document]:
-        kept = []
-        for document, judgement in zip(documents, judgements, strict=True):
-            if not judgement.blocked:
-                kept.append(document)
-            elif self.on_violation == "raise":
-                why = ", ".join(judgement.reasons)
-                raise CygnalViolationError(
-                    f"Cygnal blocked a retrieved document ({why}).", report=judgement.report()
-                )
-            elif self.on_violation == "mark":
-                metadata = {REPORT: judgement.report()}
-                kept.append(Document(page_content=_REMOVED, metadata=metadata, id=document.id))
-        return kept
+        return sift(
+            documents,
+            judgements,
+            self.on_violation,
+            placeholder=lambda document, report: Document(
+                page_content=REMOVED_DOCUMENT, metadata={REPORT: report}, id=document.id
+            ),
+            error=lambda why, report: CygnalViolationError(
+                f"Cygnal blocked a retrieved document ({why}).", report=report
+            ),
+        )
 
 
 def _check(document: Document) -> Check:

@@ -21,7 +21,7 @@ from langgraph.types import Command
 
 from grayswan_core import ConfigurationError, CygnalGuard, Judgement
 from grayswan_core.cygnal.check import Check
-from grayswan_core.cygnal.history import data_check, newest_input
+from grayswan_core.cygnal.history import REFUSED_CALL, data_check, newest_input
 from grayswan_core.cygnal.protection import ExitBehavior, Mode, Protection, Streaming
 from grayswan_core.cygnal.window import monitor_messages
 from grayswan_core.decoding.tool_calls import past_call
@@ -39,8 +39,6 @@ from langchain_grayswan.guard.refusing import (
 )
 
 __all__ = ["CygnalMiddleware"]
-
-_REFUSED_CALL = "Error: this call was not made: it was flagged by the safety check ({reasons})."
 
 
 class CygnalMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
@@ -187,7 +185,7 @@ class CygnalMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
     def _refused_call(self, request: ToolCallRequest, judgement: Judgement) -> ToolMessage:
         self._blocked(judgement)
         return ToolMessage(
-            content=_REFUSED_CALL.format(reasons=", ".join(judgement.reasons)),
+            content=REFUSED_CALL.format(reasons=", ".join(judgement.reasons)),
             tool_call_id=request.tool_call["id"] or "",
             name=request.tool_call["name"],
             status="error",

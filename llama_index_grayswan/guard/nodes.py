@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 from llama_index.core.bridge.pydantic import Field
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
@@ -11,12 +11,12 @@ from pydantic import ConfigDict
 
 from grayswan_core import CygnalGuard, CygnalViolationError, Judgement
 from grayswan_core.cygnal.check import Check
+from grayswan_core.cygnal.sifting import REMOVED_DOCUMENT, OnFlagged, sift
 from grayswan_core.cygnal.window import monitor_messages
 from llama_index_grayswan.guard.events import arun_checks, run_checks
+from llama_index_grayswan.guard.refusing import REPORT
 
 __all__ = ["CygnalNodePostprocessor"]
-
-_REMOVED = "[This document was removed: it was flagged by the safety check.]"
 
 
 class CygnalNodePostprocessor(BaseNodePostprocessor):
@@ -36,7 +36,7 @@ class CygnalNodePostprocessor(BaseNodePostprocessor):
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
 
     guard: CygnalGuard = Field(exclude=True)
-    on_violation: Literal["drop", "mark", "raise"] = "drop"
+    on_violation: OnFlagged = "drop"
 
     def __init__(self, guard: CygnalGuard, **kwargs: Any) -> None:
         super().__init__(guard=guard, **kwargs)  # type: ignore[call-arg]
@@ -57,25 +57,26 @@ class CygnalNodePostprocessor(BaseNodePostprocessor):
         return self._kept(nodes, await arun_checks(list(map(_check, nodes)), self.guard))
 
     def _kept(self, nodes: list[NodeWithScore], judgements: list[Judgement]) -> list[NodeWithScore]:
-        kept = []
-        for node, judgement in zip(nodes, judgements, strict=True):
-            if not judgement.blocked:
-                kept.append(node)
-            elif self.on_violation == "raise":
-                why = ", ".join(judgement.reasons)
-                raise CygnalViolationError(
-                    f"Cygnal blocked a retrieved node ({why}).", report=judgement.report()
-                )
-            elif self.on_violation == "mark":
-                metadata = {"cygnal": judgement.report()}
-                removed = TextNode(
-                    text=_REMOVED,
-                    id_=node.node.node_id,
-                    metadata=metadata,
-                    excluded_llm_metadata_keys=list(metadata),
-                )
-                kept.append(NodeWithScore(node=removed, score=node.score))
-        return kept
+        return sift(
+            nodes,
+            judgements,
+            self.on_violation,
+            placeholder=_placeholder,
+            error=lambda why, report: CygnalViolationError(
+                f"Cygnal blocked a retrieved node ({why}).", report=report
+            ),
+        )
+
+
+def _placeholder(node: NodeWithScore, report: dict[str, Any]) -> NodeWithScore:
+    metadata = {REPORT: report}
+    removed = TextNode(
+        text=REMOVED_DOCUMENT,
+        id_=node.node.node_id,
+        metadata=metadata,
+        excluded_llm_metadata_keys=list(metadata),
+    )
+    return NodeWithScore(node=removed, score=node.score)
 
 
 def _check(node: NodeWithScore) -> Check:

@@ -14,7 +14,7 @@ from llama_index.core.workflow import Context
 
 from grayswan_core import ConfigurationError, CygnalGuard, CygnalViolationError, Judgement
 from grayswan_core.cygnal.check import Check
-from grayswan_core.cygnal.history import REMOVED_RESULT
+from grayswan_core.cygnal.history import REFUSED_CALL, REMOVED_RESULT
 from grayswan_core.cygnal.window import monitor_messages
 from grayswan_core.decoding.tool_calls import past_call
 from llama_index_grayswan.guard.events import arun_checks, run_checks
@@ -24,8 +24,6 @@ from llama_index_grayswan.subclassing import subclass
 __all__ = ["guard_tools"]
 
 _GUARD = "_cygnal_tool_guard"
-
-_REFUSED_CALL = "Error: this call was not made: it was flagged by the safety check ({reasons})."
 
 
 @dataclass(frozen=True)
@@ -143,7 +141,7 @@ def _judged(
     given = _arguments(args, kwargs)
     checks = settings.call_checks(tool, given)
     if blocked := settings.blocks(run_checks(checks, settings.guard)):
-        return _output(tool, given, _REFUSED_CALL, blocked)
+        return _output(tool, given, REFUSED_CALL, blocked)
     try:
         output: ToolOutput = call(*args, **kwargs)
     except Exception as error:  # noqa: BLE001 - its text is judged, and handed on
@@ -159,7 +157,7 @@ async def _ajudged(tool: BaseTool, call: Callable[..., Any], args: Any, kwargs: 
     given = _arguments(args, kwargs)
     checks = settings.call_checks(tool, given)
     if blocked := settings.blocks(await arun_checks(checks, settings.guard)):
-        return _output(tool, given, _REFUSED_CALL, blocked)
+        return _output(tool, given, REFUSED_CALL, blocked)
     try:
         output: ToolOutput = await call(*args, **kwargs)
     except Exception as error:  # noqa: BLE001 - its text is judged, and handed on
