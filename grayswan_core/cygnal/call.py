@@ -64,8 +64,8 @@ class ResponseDialect(ABC, Generic[_M, _R, _C]):
         self.messages = messages
 
     @abstractmethod
-    def answers(self, response: _R) -> Sequence[_M | None]:
-        """What each answer in a response says; None for one that is not judged."""
+    def answers(self, response: _R) -> Sequence[_M]:
+        """What each answer in a response says."""
 
     @abstractmethod
     def take(self, response: _R, outcomes: Sequence[Outcome]) -> _R:
@@ -99,9 +99,7 @@ class _Outcomes(BaseReview[_M], Generic[_M, _R, _C]):
 
     def _checks(self, response: _R) -> list[Check | None]:
         return [
-            None
-            if answer is None
-            else answer_check(self.protection, answer, self.context, self._responses.messages)
+            answer_check(self.protection, answer, self.context, self._responses.messages)
             for answer in self._responses.answers(response)
         ]
 
@@ -109,11 +107,11 @@ class _Outcomes(BaseReview[_M], Generic[_M, _R, _C]):
         pairs = zip(self._responses.answers(response), judgements, strict=True)
         return self._responses.take(response, [self._outcome(*pair) for pair in pairs])
 
-    def _outcome(self, answer: _M | None, judgement: Judgement | None) -> Outcome:
+    def _outcome(self, answer: _M, judgement: Judgement | None) -> Outcome:
         blocked = self.protection.blocking(judgement)
         if blocked is not None:
             self._raise_where_asked(blocked, answer)
-        elif answer is not None:
+        else:
             self._approve(answer)
         return Outcome(blocked, self._report(judgement))
 

@@ -50,8 +50,8 @@ def acall(
 class _Responses(ResponseDialect[BaseMessage, ChatResult, ChatGenerationChunk]):
     """LangChain's responses."""
 
-    def answers(self, response: ChatResult) -> list[BaseMessage | None]:
-        return [_answer(generation) for generation in response.generations]
+    def answers(self, response: ChatResult) -> list[BaseMessage]:
+        return [generation.message for generation in response.generations]
 
     def take(self, response: ChatResult, outcomes: Sequence[Outcome]) -> ChatResult:
         pairs = zip(response.generations, outcomes, strict=True)
@@ -68,19 +68,19 @@ class _Responses(ResponseDialect[BaseMessage, ChatResult, ChatGenerationChunk]):
         return refusal_chunk(self.protection, judgement, None)
 
     def error(self, judgement: Judgement, answer: BaseMessage | None) -> CygnalViolationError:
-        known = answer if isinstance(answer, AIMessage) else None
-        return violation_error(self.protection, judgement, known)
+        return violation_error(self.protection, judgement, _of_model(answer))
 
     def holdback(self, context: Sequence[MonitorMessage]) -> ChunkHoldback:
         return ChunkHoldback(self.protection, context)
 
     def _taken(self, generation: ChatGeneration, outcome: Outcome) -> ChatGeneration:
         if outcome.blocked:
-            message = refusal(self.protection, outcome.blocked, _answer(generation))
-            return ChatGeneration(message=message)
+            answer = _of_model(generation.message)
+            return ChatGeneration(message=refusal(self.protection, outcome.blocked, answer))
         stamped(generation, outcome.report)
         return generation
 
 
-def _answer(generation: ChatGeneration) -> AIMessage | None:
-    return generation.message if isinstance(generation.message, AIMessage) else None
+def _of_model(message: BaseMessage | None) -> AIMessage | None:
+    """The message, of which a refusal keeps the frame, if it is of LangChain's class for models."""
+    return message if isinstance(message, AIMessage) else None

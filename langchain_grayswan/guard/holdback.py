@@ -72,6 +72,9 @@ class ChunkHoldback(Holdback[BaseMessage, ChatGenerationChunk]):
 
 def _merged(chunks: list[ChatGenerationChunk]) -> AIMessageChunk:
     merged = merge_chat_generation_chunks(chunks)
-    if merged is None or not isinstance(merged.message, AIMessageChunk):
+    if merged is None:
         return AIMessageChunk(content="")
-    return merged.message
+    message = merged.message
+    if not isinstance(message, AIMessageChunk):  # of a model that answers in a role of its own
+        return AIMessageChunk(content=message.content, id=message.id)
+    return message

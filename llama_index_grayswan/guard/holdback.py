@@ -51,8 +51,10 @@ class ResponseHoldback(Holdback[ChatMessage, Any]):
         return message.model_copy(update={"blocks": blocks})
 
     def finish(self, report: Mapping[str, Any]) -> list[Any]:
-        """The responses left, the judgement noted on the last one."""
+        """The responses left; one that adds nothing, if there is none to note the judgement on."""
         rest = self.release_all()
+        if not rest and self._last is not None:
+            rest = [self._last.model_copy(update={"delta": ""})]
         return [*rest[:-1], *(noted(each, report) for each in rest[-1:])]
 
     def refuse(self, judgement: Judgement) -> Any:

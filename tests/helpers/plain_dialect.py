@@ -77,13 +77,13 @@ class PlainHoldback(Holdback):
 
 
 class Responses(ResponseDialect):
-    """Responses are lists of messages; a string is not judged."""
+    """Responses are lists of messages."""
 
     def __init__(self, protection):
         super().__init__(protection, Messages)
 
     def answers(self, response):
-        return [None if isinstance(each, str) else each for each in response]
+        return response
 
     def take(self, response, outcomes):
         pairs = zip(response, outcomes, strict=True)

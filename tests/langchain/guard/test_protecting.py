@@ -8,8 +8,14 @@ import time
 
 import pytest
 from langchain_core.language_models import BaseChatModel, FakeListChatModel
-from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
-from langchain_core.outputs import ChatGeneration, ChatResult
+from langchain_core.messages import (
+    AIMessage,
+    ChatMessage,
+    HumanMessage,
+    HumanMessageChunk,
+    ToolMessage,
+)
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.runnables import RunnableLambda
 from pydantic import BaseModel
 
@@ -299,6 +305,34 @@ def test_several_responses(guard):
     result = model.generate([[HumanMessage("Hello")]])
     assert ["blue", SORRY, "red"] == [each.text for each in result.generations[0]]
     assert BAD not in repr(result)
+
+
+class InARole(BaseChatModel):
+    """Answers with a message of a role of its own."""
+
+    text: str
+
+    @property
+    def _llm_type(self):
+        return "in-a-role"
+
+    def _generate(self, messages, stop=None, run_manager=None, **kwargs):
+        message = ChatMessage(self.text, role="assistant")
+        return ChatResult(generations=[ChatGeneration(message=message)])
+
+    def _stream(self, messages, stop=None, run_manager=None, **kwargs):
+        for word in self.text.split():
+            # LangChain cannot add several `ChatMessageChunk`s up.
+            yield ChatGenerationChunk(message=HumanMessageChunk(content=word))
+
+
+@pytest.mark.parametrize("settings", MODES)
+def test_a_response_in_a_role_of_its_own_is_judged_too(guard, settings):
+    model = protect(InARole(text=BAD), guard, **settings)
+    assert SORRY == model.invoke("Hello").text
+    assert "swordfish" not in repr(list(model.stream("Hello")))
+    allowed = protect(InARole(text="blue"), guard, **settings)
+    assert ("blue", "assistant") == (allowed.invoke("Hello").text, allowed.invoke("Hello").role)
 
 
 @pytest.mark.parametrize("settings", MODES)

@@ -50,6 +50,18 @@ def test_the_verdict_is_noted_on_the_last_response(guard):
     assert ({}, {"blocked": False}) == (first.additional_kwargs, last.additional_kwargs["cygnal"])
 
 
+def test_where_all_were_released_one_that_adds_nothing_has_the_verdict(guard):
+    hold = holdback(guard, exit_behavior="monitor")
+    hold.add(response("a", "a"))
+    hold.release_all()
+    (last,) = hold.finish({"blocked": True})
+    assert ("a", "", {"blocked": True}) == (
+        last.message.content,
+        last.delta,
+        last.additional_kwargs["cygnal"],
+    )
+
+
 def test_a_late_violation_keeps_what_was_released(guard):
     hold = holdback(guard, streaming="window", window=1)
     hold.add(response("released ", "released "))
