@@ -71,8 +71,7 @@ def _stop(namespace: dict[str, Any]) -> None:
 
 pytest_collect_file = Sybil(
     parsers=[_Snippets(), SkipParser()],
-    patterns=["README.md", "docs/*.md"],  # a star is any number of folders, too
-    excludes=["docs/_build/*", "docs/notebooks/*"],
+    patterns=["*.md"],  # those under pytest's `testpaths`
     setup=_start,
     teardown=_stop,
 ).pytest()
