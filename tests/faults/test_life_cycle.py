@@ -363,7 +363,7 @@ def test_forked_workers_never_get_anothers_answer(server, run, before):
 FORK_WITH_LOCKS_HELD = """
 import warnings
 warnings.simplefilter("ignore", DeprecationWarning)
-from grayswan_core import settings
+from grayswan_core.settings import model as settings
 from grayswan_core.http.direct import lookup, pool
 class Model(settings.ModelSettings): pass
 model = Model(api_key="gs-test-key", base_url=url, max_retries=0)

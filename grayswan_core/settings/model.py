@@ -10,18 +10,15 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     ModelWrapValidatorHandler,
     PrivateAttr,
-    SecretStr,
     ValidationError,
     model_validator,
 )
@@ -35,18 +32,24 @@ from grayswan_core.config import (
     DEFAULT_TIMEOUT,
     ClientConfig,
     Limits,
-    Timeout,
-    checked_headers,
-    checked_path,
     resolve_api_key,
     resolve_base_url,
 )
-from grayswan_core.decoding.stop import normalize_stop
 from grayswan_core.errors import ConfigurationError, InvalidRequestError
 from grayswan_core.http.protocol import TransportName
 from grayswan_core.request.build import SAMPLING_FIELDS, CompletionCall, build_call
 from grayswan_core.request.problems import setting_problems
 from grayswan_core.request.roles import ToolResultRole, Turn, assign_roles
+from grayswan_core.settings.types import (
+    AnyTimeout,
+    APIKey,
+    BaseURL,
+    ChatPath,
+    Headers,
+    MaxRetries,
+    Stop,
+    hidden,
+)
 from grayswan_core.untrusted.data_messages import is_much_marked
 from grayswan_core.wire import DEFAULT_CHAT_PATH, DEFAULT_MODEL
 
@@ -71,45 +74,6 @@ _SECRETS = ("api_key", "default_headers")
 _CALL_SETTINGS = (*SAMPLING_FIELDS, "stop")
 
 
-def _usable(check: Callable[[Any], object]) -> AfterValidator:
-    """Validates one setting, so that an error about several names each of them."""
-
-    def checked(given: Any) -> Any:
-        try:
-            if given is not None:
-                check(given)
-        except ConfigurationError as error:
-            raise ValueError(str(error)) from None
-        return given
-
-    return AfterValidator(checked)
-
-
-def _timeout(given: Any) -> Any:
-    """HTTP libraries' timeouts as ours; pydantic reads numbers and what was serialized."""
-    if given is None or isinstance(given, int | float | str | dict):
-        return given
-    try:
-        return Timeout.of(given)
-    except ConfigurationError as error:
-        raise ValueError(str(error)) from None
-
-
-def _max_retries(given: Any) -> Any:
-    return DEFAULT_MAX_RETRIES if given is None else given
-
-
-def _may_be_address(given: str) -> None:
-    resolve_base_url(given, allow_insecure_http=True)  # whether it is allowed is decided last
-
-
-_APIKey: TypeAlias = Annotated[SecretStr | str | Callable[[], str] | None, _usable(resolve_api_key)]
-_AnyTimeout: TypeAlias = Annotated[
-    float | Timeout | None, BeforeValidator(_timeout), _usable(Timeout.of)
-]
-_Headers: TypeAlias = Annotated[Mapping[str, SecretStr | str] | None, _usable(checked_headers)]
-
-
 class ModelSettings(Closing, BaseModel):
     """The settings of a model. For those that are None, the API's defaults apply.
 
@@ -123,17 +87,17 @@ class ModelSettings(Closing, BaseModel):
     )
 
     model: str = Field(default=DEFAULT_MODEL, description="The model's name.")
-    api_key: _APIKey = Field(
+    api_key: APIKey = Field(
         default=None,
         description="The API key, or a function that returns it, called for each request; else the"
         " variable GRAYSWAN_API_KEY.",
         exclude=True,
         repr=False,
     )
-    base_url: Annotated[str | None, _usable(_may_be_address)] = Field(
+    base_url: BaseURL = Field(
         default=None, description="The API's address; else a variable, as GRAY_SWAN_BASE_URL."
     )
-    chat_path: Annotated[str, _usable(checked_path)] = Field(
+    chat_path: ChatPath = Field(
         default=DEFAULT_CHAT_PATH, description="Path of the chat endpoint under base_url."
     )
     temperature: float | None = Field(default=None, ge=0, description="Sampling temperature.")
@@ -146,7 +110,7 @@ class ModelSettings(Closing, BaseModel):
     moderate_before: bool | None = Field(
         default=None, description="Whether the API moderates the input first."
     )
-    stop: Annotated[str | list[str] | None, _usable(normalize_stop)] = Field(
+    stop: Stop = Field(
         default=None, description="Sequences that end a response; enforced on the client side."
     )
     tool_result_role: ToolResultRole = Field(
@@ -155,7 +119,7 @@ class ModelSettings(Closing, BaseModel):
     raise_on_content_filter: bool = Field(
         default=False, description="Whether a refusal is a ContentFilterError, not a response."
     )
-    timeout: _AnyTimeout = Field(
+    timeout: AnyTimeout = Field(
         default=DEFAULT_TIMEOUT,
         description="Longest wait for the API to go on in seconds, or a value for each wait: a"
         " Timeout, an httpx.Timeout or a tuple.",
@@ -163,12 +127,12 @@ class ModelSettings(Closing, BaseModel):
     limits: Limits = Field(
         default=DEFAULT_LIMITS, description="Largest responses, and how many connections."
     )
-    max_retries: Annotated[int, BeforeValidator(_max_retries)] = Field(
+    max_retries: MaxRetries = Field(
         default=DEFAULT_MAX_RETRIES,
         ge=0,
         description="Tries after the first, each with a delay; None is the default.",
     )
-    default_headers: _Headers = Field(
+    default_headers: Headers = Field(
         default=None,
         description="Additional headers of each request; their values are kept as secrets.",
         exclude=True,
@@ -261,7 +225,7 @@ class ModelSettings(Closing, BaseModel):
                 yield name, value
 
     def __setattr__(self, name: str, value: Any) -> None:
-        super().__setattr__(name, _hidden(value) if name in _SECRETS else value)
+        super().__setattr__(name, hidden(value) if name in _SECRETS else value)
 
     def __getstate__(self) -> dict[Any, Any]:
         """What a pickle holds: everything but the key and the values of headers.
@@ -293,7 +257,7 @@ class ModelSettings(Closing, BaseModel):
         # pydantic's way to do both at once does not pass through `__deepcopy__`.
         original = self.__deepcopy__() if deep else self
         changes = {
-            name: _hidden(value) if name in _SECRETS else value
+            name: hidden(value) if name in _SECRETS else value
             for name, value in (update or {}).items()
         }
         return super(ModelSettings, original).model_copy(update=changes)
@@ -374,12 +338,3 @@ class ModelSettings(Closing, BaseModel):
             http_async_client=self.http_async_client,
             transport=self.transport,
         )
-
-
-def _hidden(value: Any) -> Any:
-    """A secret, or a mapping of secrets, that no `repr` shows."""
-    if isinstance(value, str):
-        return SecretStr(value)
-    if isinstance(value, Mapping):
-        return {name: _hidden(item) for name, item in value.items()}
-    return value

@@ -17,7 +17,7 @@ from wire_server import whole
 from grayswan_core.config import Timeout
 from grayswan_core.errors import ConfigurationError, InvalidRequestError
 from grayswan_core.request.roles import Turn
-from grayswan_core.settings import ModelSettings
+from grayswan_core.settings.model import ModelSettings
 from grayswan_core.wire import ChatRequest, Message
 
 KEY = "gs-key-that-nobody-may-see"
@@ -357,28 +357,6 @@ def test_making_a_model_does_not_import_httpx():
         "assert 'httpx' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True)  # noqa: S603 - as it stands here
-
-
-@pytest.mark.parametrize(
-    ("given", "expected"),
-    [
-        ({"timeout": (1, 7)}, Timeout.of((1, 7))),
-        ({"timeout": httpx.Timeout(7)}, Timeout.of(httpx.Timeout(7))),
-        ({"timeout": "7"}, 7.0),
-        ({"timeout": None}, None),
-        ({"max_retries": None}, 5),
-    ],
-    ids=repr,
-)
-def test_settings_in_other_models_forms_are_taken(given, expected):
-    (name,) = given
-    assert expected == getattr(settings(**given), name)
-
-
-@pytest.mark.parametrize("timeout", [(1, 2, 3), object()], ids=["tuple", "object"])
-def test_a_timeout_in_no_known_form_is_refused_by_name(timeout):
-    with pytest.raises(ConfigurationError, match="timeout is a number"):
-        settings(timeout=timeout)
 
 
 def test_a_key_may_rotate(server):
