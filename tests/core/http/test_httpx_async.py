@@ -172,6 +172,7 @@ async def test_waits_are_named(new, server):
     transport = new(max_connections=1)
     with pytest.raises(WaitTimeoutError, match="read"):
         await transport.aopen(post(server.url), deadline(read=NO_WAIT))
+    server.wait_for_requests(1)  # else the second could get the first one's steps
     late = deadline(between_chunks=NO_WAIT)
     response = await transport.aopen(post(server.url), late)
     with pytest.raises(WaitTimeoutError, match="pool"):

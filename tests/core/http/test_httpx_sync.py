@@ -130,6 +130,7 @@ def test_waits_are_named(new, server):
     transport = new(max_connections=1)
     with pytest.raises(WaitTimeoutError, match="read"):
         transport.open(post(server.url), deadline(read=NO_WAIT))
+    server.wait_for_requests(1)  # else the second could get the first one's steps
     late = deadline(read=60, between_chunks=NO_WAIT)
     response = transport.open(post(server.url), late)
     with pytest.raises(WaitTimeoutError, match="pool"):
