@@ -64,7 +64,7 @@ _ABOUT_SWANS = Questions(
 
 RULES = Teller(
     introduction="One short story through both frameworks. It is told by a local server on a free"
-    " port, which speaks the wire of the Cygnet API and answers by rules: no key, no network.",
+    " port, which implements the Cygnet API and responds by rules: no key, no network.",
     questions=_ABOUT_SWANS,
     afterword="This shows where the page goes on the wire, and no more: the local server answers"
     f" by rules that never follow a page. What Cygnet makes of it: {_LIVE}",

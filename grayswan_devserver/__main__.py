@@ -95,12 +95,13 @@ def _engine(name: str) -> Engine:
 
 def _banner(url: str, engine: str) -> str:
     lines = [
-        f"Serving the Cygnet wire on {url} (stop with Ctrl+C). Point a client at it:",
+        f"Serving the Cygnet API on {url} (stop with Ctrl+C). Point a client at it:",
         f"  export GRAY_SWAN_BASE_URL={url} GRAYSWAN_API_KEY=local-test",
     ]
     if engine == "rules":
         lines.append(
-            "Rules answer. For a small real model: --engine smollm2 (make serve ENGINE=smollm2)."
+            "Rules generate the responses."
+            " For a small real model: --engine smollm2 (make serve ENGINE=smollm2)."
         )
     return "\n".join(lines)
 
