@@ -62,7 +62,7 @@ def _child_of(
 
 
 class ParentOfChecks(_Base):
-    """On these ways LangChain hands `_stream` no run manager, whose children the checks are."""
+    """Notes whose children the checks are, where LangChain hands `_stream` no run manager."""
 
     def _generate_with_cache(
         self,
