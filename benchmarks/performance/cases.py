@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -108,22 +107,6 @@ def _at_once(count: int) -> Callable[[Contender, ExitStack], Work]:
     return _in_one_loop(work)
 
 
-def _at_once_frozen(count: int) -> Callable[[Contender, ExitStack], Work]:
-    """The same with all that was imported kept from the garbage collector.
-
-    So many calls make it look at everything once, and here that is four packages and what they
-    import: 250 ms, whatever the calls do.
-    """
-    make = _at_once(count)
-
-    def frozen(contender: Contender, stack: ExitStack) -> Work:
-        gc.freeze()
-        stack.callback(gc.unfreeze)
-        return make(contender, stack)
-
-    return frozen
-
-
 async def _paced(contender: Contender) -> tuple[int, list[float]]:
     late = await asyncio.gather(*(contender.astream() for _ in range(_STREAMS)))
     found = [each for stream in late for each in stream]
@@ -167,18 +150,18 @@ TOOLS = {count: f"{count} tool{'s' if count > 1 else ''} a call" for count in (1
 CASES = [
     Case("one call", "call", "burst-1", _calls, rounds=11),
     Case("one call, TLS", "call", "burst-1", _calls, tls=True),
-    Case("stream, an event a write", "chunk", "events-1000", _stream),
-    Case("stream, an event a write, TLS", "chunk", "events-1000", _stream, tls=True),
-    Case("200 calls at once", "call", "burst-1", _at_once(200), rounds=5),
+    Case("stream, an event a write", "chunk", "events-1000", _stream, rounds=15),
+    Case("stream, an event a write, TLS", "chunk", "events-1000", _stream, rounds=15, tls=True),
+    Case("200 calls at once", "call", "burst-1", _at_once(200), rounds=9),
     # With the peers this takes minutes.
-    Case("1,000 calls at once", "call", "burst-1", _at_once_frozen(1000), rounds=5, peers=False),
+    Case("1,000 calls at once", "call", "burst-1", _at_once(1000), rounds=5, peers=False),
     Case(
-        "100 paced streams", "chunk", f"paced-{_PACED}", _in_one_loop(_paced), rounds=3, warm_up=1
+        "100 paced streams", "chunk", f"paced-{_PACED}", _in_one_loop(_paced), rounds=9, warm_up=1
     ),
     Case(STRUCTURED[1_000], "chunk", "call-1000", _structured(1_000), rounds=5),
     Case(STRUCTURED[4_000], "chunk", "call-4000", _structured(4_000), rounds=3, warm_up=0),
-    Case(STRUCTURED[16_000], "chunk", "call-16000", _structured(16_000), rounds=1, warm_up=0),
-    Case("tool-call stream", "chunk", "call-4000", _tool_stream),
+    Case(STRUCTURED[16_000], "chunk", "call-16000", _structured(16_000), rounds=3, warm_up=0),
+    Case("tool-call stream", "chunk", "call-4000", _tool_stream, rounds=11),
     *(Case(name, "call", "burst-1", _tools(count), rounds=5) for count, name in TOOLS.items()),
     Case("protocol events", "event", "events-1000", _events),
 ]
