@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 
 from grayswan_core.http.deadline import Deadline
+from grayswan_core.http.httpx_cancel import HttpxCancellation
 from grayswan_core.http.httpx_client import (
     Head,
     HttpxClient,
@@ -54,18 +55,21 @@ class AsyncHttpxTransport:
             client = own.client
             own.calls += 1
         seconds = deadline.remaining()
+        cancel = HttpxCancellation(at_once=not client.is_own)
         sending = client.client.send(
-            client.request(request, deadline), stream=True, follow_redirects=False
+            client.request(request, deadline, trace=cancel.trace),
+            stream=True,
+            follow_redirects=False,
         )
         try:
             with translating(client, self._proxy):
                 response = await in_own_task(
-                    sending, None if seconds == inf else seconds, _close_unread
+                    sending, None if seconds == inf else seconds, _close_unread, cancel
                 )
         except BaseException:
             _done(own)
             raise
-        return _AsyncResponse(client, own, response, deadline)
+        return _AsyncResponse(client, own, response, deadline, cancel)
 
     def close(self) -> None:
         """Close the clients; where calls use one, when the last of them ends."""
@@ -136,13 +140,19 @@ class _AsyncResponse(Head):
     may_linger = True
 
     def __init__(
-        self, client: HttpxClient, own: _LoopClient | None, response: Any, deadline: Deadline
+        self,
+        client: HttpxClient,
+        own: _LoopClient | None,
+        response: Any,
+        deadline: Deadline,
+        cancel: HttpxCancellation,
     ) -> None:
         super().__init__(response)
         self._client = client
         self._own = own
         self._response = response
         self._deadline = deadline
+        self._cancel = cancel
         self._pieces: AsyncIterator[bytes] | None = None
         self._reading: asyncio.Task[bytes] | None = None
 
@@ -154,7 +164,9 @@ class _AsyncResponse(Head):
             consumed = response.is_stream_consumed
             self._pieces = _aiter((response.content,)) if consumed else response.aiter_raw()
         with translating(self._client):
-            return await in_own_task(self._next(self._pieces), self._deadline.seconds("read"))
+            return await in_own_task(
+                self._next(self._pieces), self._deadline.seconds("read"), cancel=self._cancel
+            )
 
     async def _next(self, pieces: AsyncIterator[bytes]) -> bytes:
         self._reading = asyncio.current_task()

@@ -70,23 +70,29 @@ class HttpxClient:
     def __init__(self, client: Any, kind: str, *, is_own: bool) -> None:
         self.client = client
         self.library = library_of(client, kind)
-        self._is_own = is_own
+        self.is_own = is_own
         self._process = os.getpid() if is_own else None
         # What responses set is never sent: it would tie separate requests together.
         self._cookies = None if is_own else self.library.Cookies(client.cookies)
 
-    def request(self, request: Request, deadline: Deadline) -> Any:
-        """The library's request. The key stands in it, so no frame that can fail may hold it."""
+    def request(self, request: Request, deadline: Deadline, **extensions: object) -> Any:
+        """The library's request. The key stands in it, so no frame that can fail may hold it.
+
+        Args:
+            request: What is sent.
+            deadline: How long each step may take.
+            **extensions: What httpcore is told beside that.
+        """
         waits = {wait: deadline.seconds(wait) for wait in _WAITS}
         headers = request.headers()
-        if self._is_own:
+        if self.is_own:
             headers = {"user-agent": user_agent(), **headers}
         made = self.client.build_request(
             "POST",
             request.url,
             headers=headers,
             content=request.body,
-            extensions={"timeout": waits},
+            extensions={"timeout": waits, **extensions},
         )
         made.headers.pop("cookie", None)
         if self._cookies is not None:
@@ -99,7 +105,7 @@ class HttpxClient:
         Raises:
             ConfigurationError: it is a caller's that was closed, or used before a fork.
         """
-        if self._is_own:
+        if self.is_own:
             return
         if self._process is None:
             self._process = os.getpid()

@@ -22,6 +22,7 @@ async def in_own_task(
     work: Coroutine[Any, Any, _T],
     seconds: float | None,
     discard: Callable[[_T], object] = lambda _: None,
+    cancel: Callable[[asyncio.Task[_T]], object] = asyncio.Task.cancel,
 ) -> _T:
     """The result of some work.
 
@@ -29,6 +30,7 @@ async def in_own_task(
         work: What is done.
         seconds: How long it may take.
         discard: Called with a result that nobody waits for any more.
+        cancel: Cancels the work, once. It may go on for as long as it has to.
 
     Raises:
         asyncio.TimeoutError: it took longer.
@@ -37,10 +39,10 @@ async def in_own_task(
     try:
         await asyncio.wait({task}, timeout=seconds)
     except BaseException:
-        _abandon(task, discard)
+        _abandon(task, discard, cancel)
         raise
     if not task.done():
-        _abandon(task, discard)
+        _abandon(task, discard, cancel)
         raise asyncio.TimeoutError
     return task.result()
 
@@ -51,13 +53,17 @@ def leave_to_loop(task: asyncio.Task[Any]) -> None:
     task.add_done_callback(_tasks.discard)
 
 
-def _abandon(task: asyncio.Task[_T], discard: Callable[[_T], object]) -> None:
+def _abandon(
+    task: asyncio.Task[_T],
+    discard: Callable[[_T], object],
+    cancel: Callable[[asyncio.Task[_T]], object],
+) -> None:
     """Cancel a task, and discard what it may have come to."""
 
     def ended(task: asyncio.Task[_T]) -> None:
         if not task.cancelled() and task.exception() is None:
             discard(task.result())
 
-    task.cancel()
+    cancel(task)
     task.add_done_callback(ended)
     leave_to_loop(task)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from contextlib import suppress
 
 import httpx
 import httpx2
@@ -220,6 +221,20 @@ async def test_a_call_that_is_cancelled_is_closed_and_costs_no_place(new, server
         await calling
     await closed(server)
     server.play(GOOD)
+    assert b"Hello" == await call(transport, server)
+
+
+async def test_a_call_that_is_cancelled_at_any_turn_costs_no_place(new, server):
+    """encode/httpcore 830, 1093"""
+    server.play_always(GOOD)
+    transport = new(max_connections=1)
+    for turns in range(60):
+        calling = asyncio.ensure_future(call(transport, server))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        calling.cancel()
+        with suppress(asyncio.CancelledError):
+            await calling
     assert b"Hello" == await call(transport, server)
 
 
