@@ -41,7 +41,7 @@ def url(api):
     """Where the page's own code is served."""
     names = {"__name__": "app"}
     exec(compile(CODE, str(PAGE), "exec"), names)  # noqa: S102 - the project's own page
-    config = uvicorn.Config(names["app"], port=0, log_level="error")
+    config = uvicorn.Config(names["app"], port=0, log_level="error", ws="none")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()

@@ -131,7 +131,7 @@ async def test_calls_may_be_cancelled_by_asyncio_at_any_moment(slow_server, chai
 @contextmanager
 def serving(app):
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off", ws="none"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:

@@ -6,6 +6,7 @@ The numbers are those of public issues.
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 from langchain.agents import create_agent
@@ -254,7 +255,8 @@ async def test_answers_with_one_id_do_not_replace_one_another(model, server, how
     body = {"id": "same", "model": "cygnet", "choices": [choice]}
     agent = create_agent(model, tools=[], checkpointer=InMemorySaver())
     for _ in range(2):
-        streams = how.endswith("messages")
+        # Before Python 3.11, LangGraph cannot hand callbacks to async nodes, so nothing streams.
+        streams = how == "messages" or (how == "amessages" and sys.version_info >= (3, 11))
         written = json.dumps(body)
         server.script(
             RawResponse(f"data: {written}\n\ndata: [DONE]\n\n".encode(),

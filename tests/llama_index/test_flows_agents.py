@@ -299,10 +299,6 @@ async def test_a_workflow_of_one_agent(llm):
     assert "21 degrees" in str(result)
 
 
-@pytest.mark.skipif(
-    "early_stopping_method" not in FunctionAgent.model_fields,
-    reason="LlamaIndex has it since a later version.",
-)
 async def test_a_run_out_of_iterations_ends_with_an_answer(llm, grayswan_server):
     grayswan_server.script(*[Answer(tool_calls=[Call("add", {"a": 1, "b": 1})])] * 2)
     agent = FunctionAgent(tools=[add], llm=llm, early_stopping_method="generate")

@@ -1,12 +1,11 @@
 """Streamed structured output: forced by name, whole at the end, and an error instead of blanks."""
 
-import inspect
 import json
 
 import pytest
-from llama_index.core.program import FunctionCallingProgram, LLMTextCompletionProgram
+from llama_index.core.program import LLMTextCompletionProgram
 from llama_index.core.prompts import PromptTemplate
-from llama_index.core.types import BasePydanticProgram, PydanticProgramMode
+from llama_index.core.types import PydanticProgramMode
 from pydantic import BaseModel, model_validator
 
 from grayswan_core import (
@@ -162,10 +161,6 @@ async def test_validators_that_stumble_over_missing_parts_do_no_harm(streamed, g
     assert (await streamed(Careless))[-1] == Careless(name="Ann")
 
 
-@pytest.mark.skipif(
-    LLMTextCompletionProgram.stream_call is BasePydanticProgram.stream_call,
-    reason="LlamaIndex streams text programs since a later version.",
-)
 async def test_a_text_program_is_still_one(streamed, grayswan_server, make_llm, sent):
     grayswan_server.script(Answer(ANN))
     found = await streamed(Person, make_llm(pydantic_program_mode=PydanticProgramMode.LLM))
@@ -173,10 +168,6 @@ async def test_a_text_program_is_still_one(streamed, grayswan_server, make_llm, 
     assert "tools" not in sent()
 
 
-@pytest.mark.skipif(
-    LLMTextCompletionProgram.stream_call is BasePydanticProgram.stream_call,
-    reason="LlamaIndex streams text programs since a later version.",
-)
 @pytest.mark.parametrize("text", ['{"name": "Ann", "ag', '{"name": "Ann"}', "I do not know."])
 async def test_a_text_program_that_ends_on_half_an_object_is_an_error(
     streamed, grayswan_server, make_llm, text
@@ -192,10 +183,6 @@ def test_the_plain_path_gives_errors_too(llm, grayswan_server):
         llm.structured_predict(Person, PROMPT, hint="Ann")
 
 
-@pytest.mark.skipif(
-    "is_error" not in inspect.getsource(FunctionCallingProgram._parse_tool_outputs),
-    reason="LlamaIndex looks at what the tool gave since a later version.",
-)
 def test_the_plain_path_gives_an_error_where_a_field_is_missing(llm, grayswan_server):
     grayswan_server.script(Answer(tool_calls=[Call("Person", '{"name": "Ann"}')]))
     with pytest.raises(ValueError, match="Field required"):
