@@ -19,7 +19,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from grayswan_core.cygnal.check import Check
 from grayswan_core.cygnal.history import Dialect
-from grayswan_core.cygnal.holdback import Holdback, answer_check
+from grayswan_core.cygnal.holdback import Holdback, answer_check, partial_check
 from grayswan_core.cygnal.input_review import (
     AsyncInputReview,
     BaseReview,
@@ -28,6 +28,7 @@ from grayswan_core.cygnal.input_review import (
 )
 from grayswan_core.cygnal.protection import Protection
 from grayswan_core.cygnal.verdict import Judgement
+from grayswan_core.errors import APIError
 from grayswan_core.wire import MonitorMessage, ToolCall
 
 __all__ = ["AsyncGuardedCall", "GuardedCall", "Outcome", "ResponseDialect"]
@@ -112,7 +113,7 @@ class _Outcomes(BaseReview[_M], Generic[_M, _R, _C]):
         if blocked is not None:
             self._raise_where_asked(blocked, answer)
         else:
-            self._approve(answer)
+            self._approve(answer, judgement)
         return Outcome(blocked, self._report(judgement))
 
     def _end(self, hold: Holdback[_M, _C], judgement: Judgement | None) -> list[_C]:
@@ -121,7 +122,7 @@ class _Outcomes(BaseReview[_M], Generic[_M, _R, _C]):
         if blocked is not None:
             return [self._refusal_in(hold, blocked)]
         if not hold.is_empty:
-            self._approve(hold.answer())
+            self._approve(hold.answer(), judgement)
         return hold.finish(self._report(judgement))
 
     def _refusal_in(self, hold: Holdback[_M, _C], blocked: Judgement) -> _C:
@@ -140,8 +141,13 @@ class _Outcomes(BaseReview[_M], Generic[_M, _R, _C]):
         if self.protection.is_error:
             raise self._responses.error(blocked, answer)
 
-    def _approve(self, answer: _M) -> None:
-        self.protection.guard.approve(self._responses.calls(answer))
+    def _approve(self, answer: _M, judgement: Judgement | None) -> None:
+        """Remember the calls of an answer, if they were judged and found harmless."""
+        if judgement is not None and not judgement.blocked and self.protection.check_tool_calls:
+            self.protection.guard.approve(self._responses.calls(answer))
+
+    def _partial_check(self, error: APIError) -> Check | None:
+        return partial_check(self.protection, error, self.context)
 
     def _report(self, judgement: Judgement | None) -> dict[str, Any]:
         report = judgement.report() if judgement else _NOT_JUDGED
@@ -174,7 +180,7 @@ class GuardedCall(_Outcomes[_M, _R, _C], InputReview[_M]):
         """
         try:
             self.open()
-            response = ask(self.sent)
+            response = self._response(ask)
             self.wait()
             checks = self._checks(response)
             return self._take(response, [self.run(check) for check in checks])
@@ -194,8 +200,35 @@ class GuardedCall(_Outcomes[_M, _R, _C], InputReview[_M]):
         except InputBlockedError as error:
             yield self._refusal_chunk(error.judgement)
 
+    def _response(self, ask: Callable[[list[_M]], _R]) -> _R:
+        try:
+            return ask(self.sent)
+        except APIError as error:
+            if blocked := self._blocking(error):
+                raise InputBlockedError(blocked) from None
+            raise
+
+    def _blocking(self, error: APIError) -> Judgement | None:
+        """Why the model's error is not handed out, if what it holds of a response is blocked."""
+        check = self._partial_check(error)
+        if check is not None:
+            self.wait()
+        return self.protection.blocking(self.run(check))
+
     def _released(self, chunks: Iterator[_C]) -> Iterator[_C]:
         hold = self._responses.holdback(self.context)
+        try:
+            with closing(self._judged(chunks, hold)) as judged:
+                yield from judged
+        except APIError as error:
+            blocked = self._blocking(error)
+            if blocked is None:
+                raise
+        else:
+            return
+        yield self._refusal_in(hold, blocked)
+
+    def _judged(self, chunks: Iterator[_C], hold: Holdback[_M, _C]) -> Generator[_C, None, None]:
         for chunk in self.watch(chunks):
             check = hold.add(chunk)
             if not self.protection.blocks:
@@ -232,7 +265,7 @@ class AsyncGuardedCall(_Outcomes[_M, _R, _C], AsyncInputReview[_M]):
         async with aclosing(self):
             try:
                 await self.open()
-                response = await self.answer(ask(self.sent))
+                response = await self._response(ask)
                 await self.wait()
                 checks = self._checks(response)
                 return self._take(response, [await self.run(check) for check in checks])
@@ -257,8 +290,38 @@ class AsyncGuardedCall(_Outcomes[_M, _R, _C], AsyncInputReview[_M]):
             except InputBlockedError as error:
                 yield self._refusal_chunk(error.judgement)
 
+    async def _response(self, ask: Callable[[list[_M]], Coroutine[Any, Any, _R]]) -> _R:
+        try:
+            return await self.answer(ask(self.sent))
+        except APIError as error:
+            if blocked := await self._blocking(error):
+                raise InputBlockedError(blocked) from None
+            raise
+
+    async def _blocking(self, error: APIError) -> Judgement | None:
+        """Why the model's error is not handed out, if what it holds of a response is blocked."""
+        check = self._partial_check(error)
+        if check is not None:
+            await self.wait()
+        return self.protection.blocking(await self.run(check))
+
     async def _released(self, chunks: AsyncIterator[_C]) -> AsyncGenerator[_C, None]:
         hold = self._responses.holdback(self.context)
+        try:
+            async with aclosing(self._judged(chunks, hold)) as judged:
+                async for released in judged:
+                    yield released
+        except APIError as error:
+            blocked = await self._blocking(error)
+            if blocked is None:
+                raise
+        else:
+            return
+        yield self._refusal_in(hold, blocked)
+
+    async def _judged(
+        self, chunks: AsyncIterator[_C], hold: Holdback[_M, _C]
+    ) -> AsyncGenerator[_C, None]:
         async for chunk in self.watch(chunks):
             check = hold.add(chunk)
             if not self.protection.blocks:

@@ -10,9 +10,12 @@ from grayswan_core.cygnal.check import Check
 from grayswan_core.cygnal.history import Dialect
 from grayswan_core.cygnal.protection import Protection
 from grayswan_core.cygnal.verdict import Judgement, Stage
+from grayswan_core.cygnal.window import monitor_messages
+from grayswan_core.decoding.tool_calls import past_call
+from grayswan_core.errors import APIError
 from grayswan_core.wire import MonitorMessage
 
-__all__ = ["Holdback", "answer_check"]
+__all__ = ["Holdback", "answer_check", "partial_check"]
 
 _M = TypeVar("_M")
 _C = TypeVar("_C")
@@ -23,13 +26,31 @@ def answer_check(
 ) -> Check | None:
     """How a response is judged: its text and its calls together; None where neither is."""
     calls = protection.check_tool_calls and bool(dialect.made_calls(answer))
-    stages: tuple[Stage, ...] = ("output",) if protection.check_output else ()
-    if calls:
-        stages = (*stages, "tool_call")
+    stages = _stages(protection, calls=calls)
     if not stages:
         return None
     judged = dialect.read(answer, text=protection.check_output, calls=calls)
     return Check(judged, stages, context)
+
+
+def partial_check(
+    protection: Protection, error: APIError, context: Sequence[MonitorMessage]
+) -> Check | None:
+    """How an error is judged for what it holds of a response, and may quote; None if nothing."""
+    judged: list[MonitorMessage] = []
+    for choice in error.partial.choices if error.partial is not None else ():
+        said = choice.message
+        texts = [said.content or "", said.refusal or ""] if protection.check_output else []
+        made = said.tool_calls or () if protection.check_tool_calls else ()
+        calls = [past_call(each.id, each.function.name, each.function.arguments) for each in made]
+        judged += monitor_messages("ai", texts, tool_calls=calls)
+    stages = _stages(protection, calls=any(each.tool_calls for each in judged))
+    return Check(judged, stages, context) if judged and stages else None
+
+
+def _stages(protection: Protection, *, calls: bool) -> tuple[Stage, ...]:
+    output: tuple[Stage, ...] = ("output",) if protection.check_output else ()
+    return (*output, "tool_call") if calls else output
 
 
 class Holdback(ABC, Generic[_M, _C]):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import Future
-from contextlib import suppress
 from contextvars import copy_context
 from threading import Thread
 from typing import Any, TypeVar
@@ -93,7 +92,15 @@ class AsyncRace:
 
 
 async def _cancelled(task: asyncio.Future[Any]) -> None:
-    if not task.done():
+    """Cancel a task and wait for its end, also where the caller is cancelled meanwhile."""
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
         task.cancel()
-        with suppress(asyncio.CancelledError, Exception):
-            await task
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if not task.cancelled():
+        task.exception()  # asyncio logs those that nobody has looked at
+    if cancelled is not None:
+        raise cancelled

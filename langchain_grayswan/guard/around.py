@@ -18,8 +18,10 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 
+from grayswan_core import ConfigurationError
 from grayswan_core.cygnal.call import AsyncGuardedCall, GuardedCall
 from grayswan_core.cygnal.completions import AsyncReadCall, ReadCall
+from langchain_grayswan.errors import langchain_errors
 from langchain_grayswan.guard.bare import achunks, aresult, chunks, result
 from langchain_grayswan.guard.parents import parent
 
@@ -59,6 +61,19 @@ class Around(_Base):
     ) -> AsyncCall:
         """`_new_call`, for an async call."""
         raise NotImplementedError
+
+    def configurable_fields(self, **kwargs: Any) -> Any:
+        """Not possible: LangChain would make the model anew, with its fields alone.
+
+        Raises:
+            ConfigurationError: always.
+        """
+        with langchain_errors():
+            raise ConfigurationError(
+                f"{', '.join(kwargs)} of a protected model cannot be configured, since LangChain"
+                " would make a model that is not protected. Make a model for each value, protect"
+                " them, and use configurable_alternatives."
+            )
 
     def _generate(
         self,

@@ -44,8 +44,7 @@ def chunks(
 ) -> Any:
     """The model's own chunks; one, if it does not stream."""
     if type(model)._stream is BaseChatModel._stream:  # noqa: SLF001
-        whole = result(model, messages, stop, kwargs)
-        yield from map(_as_chunk, whole.generations)
+        yield _as_chunk(result(model, messages, stop, kwargs))
         return
     own = iter(model._stream(messages, stop=stop, **kwargs))  # noqa: SLF001
     try:
@@ -69,9 +68,7 @@ async def achunks(
     """`chunks`, async."""
     kind = type(model)
     if kind._astream is BaseChatModel._astream and kind._stream is BaseChatModel._stream:  # noqa: SLF001
-        whole = await aresult(model, messages, stop, kwargs)
-        for generation in whole.generations:
-            yield _as_chunk(generation)
+        yield _as_chunk(await aresult(model, messages, stop, kwargs))
         return
     own = aiter(model._astream(messages, stop=stop, **kwargs))  # noqa: SLF001
     try:
@@ -86,7 +83,8 @@ async def achunks(
             await own.aclose()
 
 
-def _as_chunk(generation: Any) -> ChatGenerationChunk:
+def _as_chunk(whole: ChatResult) -> ChatGenerationChunk:
+    generation = whole.generations[0]  # a stream holds one response, as LangChain's own do
     message = generation.message
     if isinstance(message, AIMessage) and not isinstance(message, AIMessageChunk):
         message = AIMessageChunk(**message.model_dump(exclude={"type"}), chunk_position="last")

@@ -33,6 +33,7 @@ DIFFERENT = {
     "Transports.aclose": _CLOSED_ON_RETURN,
     **dict.fromkeys(("Audit.__aenter__", "Audit.__aexit__"), "it calls its sync twin"),
     "AsyncDirectTransport._connection": "the pools of a loop need no lock",
+    "AsyncGuardedCall._response": "a bad verdict cancels a coroutine",
     "AsyncGuardedCall.respond": _STOPPED,
     "AsyncGuardedCall.stream": _STOPPED,
     "AsyncInputReview.open": _RACES,

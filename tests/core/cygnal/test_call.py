@@ -7,18 +7,35 @@ from contextlib import aclosing
 import pytest
 from plain_dialect import Responses, said
 
-from grayswan_core import Judgement, Verdict
+from grayswan_core import APIConnectionError, Judgement, Verdict
 from grayswan_core.cygnal.call import AsyncGuardedCall, GuardedCall
 from grayswan_core.cygnal.protection import Protection
+from grayswan_core.wire import ChatResponse
 
 HELLO = [said("Hello", role="user")]
 BAD = [said("bad", role="user")]
 
 
 def judged(check):
-    bad = any("bad" in each.content or each.tool_calls for each in check.judged)
+    bad = any("bad" in each.content or made(each, "flagged") for each in check.judged)
     reasons = ("violation",) if bad else ()
     return Judgement(check.stages[0], reasons, Verdict(0.9 if bad else 0.1))
+
+
+def made(message, name):
+    return any(call.function.name == name for call in message.tool_calls or ())
+
+
+def broken(text, calls=()):
+    """A model's error, and what had arrived of its response."""
+    made = [{"function": {"name": name}} for name in calls]
+    message = {"content": text, "tool_calls": made}
+    return APIConnectionError("broken", partial=ChatResponse(choices=[{"message": message}]))
+
+
+def breaking(error):
+    yield said("fine ")
+    raise error
 
 
 class Sync:
@@ -41,6 +58,8 @@ class Sync:
 
     def _note(self, sent, response):
         self.sent.append([each.content for each in sent])
+        if isinstance(response, Exception):
+            raise response
         return response
 
     def _chunks(self, sent, chunks):
@@ -140,12 +159,23 @@ def test_what_is_flagged_is_an_error_where_asked(model, settings):
 
 def test_calls_that_were_allowed_are_remembered(model, guard):
     call, other = said("", calls=["send"]), said("", calls=["other"])
-    model(check_tool_calls=False).respond(HELLO, [call])
-    model(check_tool_calls=False).stream(HELLO, [other])
+    model().respond(HELLO, [call])
+    model().stream(HELLO, [other])
     assert all(guard.has_approved(each.tool_calls[0]) for each in (call, other))
     flagged = said("", calls=["flagged"])
     model().respond(HELLO, [flagged])
     model().stream(HELLO, [flagged])
+    assert not guard.has_approved(flagged.tool_calls[0])
+
+
+@pytest.mark.parametrize(
+    "settings", [{"check_tool_calls": False}, {"exit_behavior": "monitor"}], ids=str
+)
+def test_calls_that_were_handed_out_all_the_same_are_not(model, guard, settings):
+    flagged = said("", calls=["flagged"])
+    assert [False] == reports(model(check_tool_calls=False).respond(HELLO, [flagged]))
+    model(**settings).respond(HELLO, [flagged])
+    model(**settings).stream(HELLO, [flagged])
     assert not guard.has_approved(flagged.tool_calls[0])
 
 
@@ -186,6 +216,32 @@ def test_an_error_of_the_models_is_its_own(model):
 
     with pytest.raises(OSError, match="broken"):
         model().stream(HELLO, failing())
+
+
+@pytest.mark.parametrize("mode", ["before", "parallel"])
+@pytest.mark.parametrize("error", [broken("bad"), broken("", ["flagged"])], ids=["text", "call"])
+def test_an_error_that_holds_what_is_flagged_is_not_handed_out(model, mode, error):
+    asked = model(mode=mode)
+    assert 1 == len(asked.respond(HELLO, error))
+    (end,) = asked.stream(HELLO, breaking(error))
+    assert end.startswith("refused the ")
+    assert ["refused the input"] == asked.respond(BAD, error)
+    assert ["refused the input"] == asked.stream(BAD, breaking(error))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"exit_behavior": "monitor"}, {"check_output": False, "check_tool_calls": False}],
+    ids=["fine", "monitor", "unchecked"],
+)
+def test_other_errors_are_handed_out_with_what_they_hold(model, settings):
+    error = broken("bad" if settings else "fine", ["flagged"] if settings else ())
+    with pytest.raises(APIConnectionError) as caught:
+        model(**settings).respond(HELLO, error)
+    assert error is caught.value
+    with pytest.raises(APIConnectionError) as caught:
+        model(**settings).stream(HELLO, breaking(error))
+    assert error is caught.value
 
 
 def test_a_reader_who_leaves_closes_the_stream(guard):

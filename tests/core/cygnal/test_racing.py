@@ -1,4 +1,5 @@
 import asyncio
+import gc
 import threading
 
 import pytest
@@ -118,3 +119,29 @@ async def test_async_a_model_that_fails_fails():
         await race.first(failing())
     await race.aclose()
     assert race._verdict.cancelled()
+
+
+async def test_async_a_caller_cancelled_while_the_model_stops_is_cancelled():
+    stopping = asyncio.Event()
+
+    async def stubborn():
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            stopping.set()
+            await asyncio.Event().wait()
+
+    caller = asyncio.create_task(AsyncRace(abad()).first(stubborn()))
+    await stopping.wait()
+    caller.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+
+
+async def test_async_a_verdict_nobody_waited_for_is_not_logged(caplog):
+    race = AsyncRace(abad())
+    await asyncio.wait({race._verdict})
+    await race.aclose()
+    del race
+    gc.collect()
+    assert [] == caplog.records

@@ -16,7 +16,7 @@ from langchain_core.messages import (
     ToolMessage,
 )
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
-from langchain_core.runnables import RunnableLambda
+from langchain_core.runnables import ConfigurableField, RunnableLambda
 from pydantic import BaseModel
 
 from grayswan_core import ConfigurationError, CygnalViolationError
@@ -305,6 +305,27 @@ def test_several_responses(guard):
     result = model.generate([[HumanMessage("Hello")]])
     assert ["blue", SORRY, "red"] == [each.text for each in result.generations[0]]
     assert BAD not in repr(result)
+
+
+def test_of_several_responses_a_stream_holds_the_first(guard):
+    plain = Several(texts=["blue", "red"])
+    model = protect(plain, guard)
+    said = [[chunk.text for chunk in each.stream("Hello")] for each in (plain, model)]
+    assert [["blue"], ["blue"]] == said
+
+
+def test_a_response_without_the_call_it_must_make_is_judged_too(protected, server, handler):
+    bound = protected.bind_tools([send], tool_choice="any")
+    for call in (bound.invoke, lambda *given: list(bound.stream(*given))):
+        server.clear()
+        server.script(*[Answer(BAD)] * 3)
+        assert "swordfish" not in repr(call("Hello", {"callbacks": [handler]}))
+    assert "swordfish" not in handler.said()
+
+
+def test_fields_of_a_protected_model_are_not_configured(protected):
+    with pytest.raises(ConfigurationError, match="configurable_alternatives"):
+        protected.configurable_fields(temperature=ConfigurableField(id="temperature"))
 
 
 class InARole(BaseChatModel):
