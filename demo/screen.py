@@ -140,7 +140,7 @@ class Screen:
     def sent(self, messages: Sequence[Mapping[str, Any]], text: str) -> None:
         """The messages of a request; lines of a text are green or red by the role."""
         for message in messages:
-            role, content = message["role"], message.get("content") or ""
+            role, content = message["role"], message.get("content") or _calls(message)
             is_safe = role in _UNTRUSTED_ROLES
             found = [line for line in text.splitlines() if line and line in content]
             if self.animated:
@@ -225,6 +225,12 @@ def _alone(card: Card, *, wide: bool) -> Table:
     if _lines(card):
         table.add_row(_answer(card))
     return table
+
+
+def _calls(message: Mapping[str, Any]) -> str:
+    """The calls of a message without text."""
+    functions = [call["function"] for call in message.get("tool_calls") or ()]
+    return "\n".join(f"calls {each['name']}({each['arguments']})" for each in functions)
 
 
 def _box() -> Table:

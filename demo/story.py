@@ -222,7 +222,8 @@ class Story:
             "Stock chains and engines write what they retrieve into the system's or the user's"
             " message. One line marks it as untrusted; the templates stay as they are. Below each:"
             " the messages that were sent. Words of the page are red in a role that may instruct"
-            " the model, and green in data and tool.",
+            " the model, and green in data and tool. What counts is where the page is, not what the"
+            " model says of it.",
         )
         story = untrusted_story
         self._show_sent("LangChain", self.model, story.stock_chain, "A stock chain")

@@ -72,8 +72,8 @@ RULES = Teller(
 )
 
 SMALL_MODEL = Teller(
-    introduction="One short story through both frameworks. A local server on a free port speaks"
-    " the wire of the Cygnet API: no key, no network. Behind it a real 135M-parameter model,"
+    introduction="One short story through both frameworks. A local server on a free port"
+    " implements the Cygnet API: no key, no network. Behind it a real 135M-parameter model,"
     " SmolLM2, runs on your CPU; it is small, and sometimes wrong.",
     questions=Questions(
         system=HELPFUL,

@@ -1,7 +1,7 @@
 """A support agent in LangChain: it searches a help centre, and asks a person before it refunds.
 
     export GRAYSWAN_API_KEY="..."
-    python -m examples.support_agent "My parcel 4711 never came. What can I do?"
+    python -m examples.support_agent "Search the help centre: my parcel 4711 never came."
 
 Pages of the help centre are written by many people, so what the search finds is untrusted. The
 lines marked `# not OpenAI's` are all that differs from the same program with `ChatOpenAI`.
@@ -96,4 +96,4 @@ def main(question: str) -> None:
 
 
 if __name__ == "__main__":
-    main(" ".join(sys.argv[1:]) or "My parcel 4711 never came. What can I do?")
+    main(" ".join(sys.argv[1:]) or "Search the help centre: my parcel 4711 never came.")

@@ -49,7 +49,7 @@ def _load(name: str) -> Any:
     """The model that `package.module:name` is, or that a function of this name makes.
 
     Raises:
-        InputError: there is none.
+        InputError: there is none, or it cannot be made, for want of a key for example.
     """
     module, _, attribute = name.partition(":")
     if not module or not attribute:
@@ -59,16 +59,23 @@ def _load(name: str) -> Any:
         model: Any = import_module(module)
         for each in attribute.split("."):
             model = getattr(model, each)
+        return model() if _is_factory(model) else model
     except (ImportError, AttributeError) as error:
         raise InputError(f"There is no {name}: {error}.") from error
+    except Exception as error:
+        raise InputError(f"{name} cannot be made: {type(error).__name__}: {error}") from error
     finally:
         sys.path.pop(0)
-    is_factory = callable(model) and not hasattr(model, "ainvoke") and not hasattr(model, "achat")
-    return model() if is_factory or isinstance(model, type) else model
+
+
+def _is_factory(model: Any) -> bool:
+    is_model = hasattr(model, "ainvoke") or hasattr(model, "achat")
+    return isinstance(model, type) or (callable(model) and not is_model)
 
 
 def _complain(message: object, status: int) -> int:
-    print(f"grayswan_batch: {message}", file=sys.stderr)  # noqa: T201
+    said = str(message).replace("resume=True", "--resume")
+    print(f"grayswan_batch: {said}", file=sys.stderr)  # noqa: T201
     return status
 
 

@@ -122,7 +122,8 @@ def _parser() -> argparse.ArgumentParser:
 
     parser = argparse.ArgumentParser(
         prog="grayswan-devserver",
-        description="A local server with the Cygnet wire. Any key that is not empty is accepted.",
+        description="A local server that implements the Cygnet API. It accepts any key that is not"
+        " empty.",
         epilog=(
             f"A user message with {REFUSAL_TRIGGER} is refused (finish reason content_filter); "
             f"a text with {MODERATION_TRIGGER} is flagged by the moderation."

@@ -91,7 +91,7 @@ def create_app(
 
 async def _greet(request: Request) -> PlainTextResponse:
     return PlainTextResponse(
-        "This is a local server with the Cygnet wire, for programs and tests.\n"
+        "This is a local server that implements the Cygnet API, for programs and tests.\n"
         f"Point a client at it: GRAY_SWAN_BASE_URL={str(request.base_url).rstrip('/')}"
         " GRAYSWAN_API_KEY=local-test\n"
         f"Endpoints: POST {', '.join((*CHAT_PATHS, MODERATION_PATH))}, Cygnal's below /cygnal.\n"
@@ -185,6 +185,7 @@ def _http_problem(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
     code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "http_error")
-    detail = f"{request.method} {request.url.path}"
+    where = f"{request.method} {request.url.path}"
+    detail = f"{where} is no endpoint; GET / lists them" if code == "not_found" else where
     body = error_body(code, error.detail, detail)
     return json_response(body, error.status_code, dict(error.headers or {}))

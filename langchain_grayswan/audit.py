@@ -42,7 +42,7 @@ __all__ = ["attached", "audit_untrusted"]
 _LOADS = ("load", "aload", "lazy_load", "alazy_load")
 _UNKNOWN = "a chain"
 _OUR_TYPE = "grayswan-chat"
-_OUR_FALLBACKS = "Untrusted"
+_OUR_FALLBACKS = "Untrusted"  # inside the name where such a model is protected, too
 
 
 def audit_untrusted(
@@ -266,7 +266,7 @@ def _class_name(serialized: Any) -> str:
 
 def _model(serialized: Any, settings: dict[str, Any], kwargs: dict[str, Any]) -> Model:
     name = _class_name(serialized) or str(kwargs.get("name") or "a model")
-    ours = settings.get("_type") == _OUR_TYPE or name.startswith(_OUR_FALLBACKS)
+    ours = settings.get("_type") == _OUR_TYPE or _OUR_FALLBACKS in name
     return Model(name, takes_marks=ours)
 
 

@@ -61,6 +61,8 @@ def untrusted_fallback(model: _T) -> _T:
         return model
     copy = model.model_copy()
     copy.__class__ = cast("type[_T]", _translating_class(kind))
+    # LangChain caches how a model is written down, with the name of its class, at its first call.
+    copy.__dict__.pop("_serialized", None)
     return copy
 
 

@@ -85,8 +85,8 @@ def _marked(content: Any) -> Any:
     if isinstance(text := getattr(content, "page_content", None), str):
         return mark_untrusted(text, ticks=False)
     raise UnsupportedContentError(
-        f"A data message holds text, and no {type(content).__name__}. Pass a text, a Document, or a"
-        " list of these; of another object, pass its text."
+        f"A data message takes a text, a Document, or a list of these, not a"
+        f" {type(content).__name__}. Of another object, pass its text."
     )
 
 

@@ -83,10 +83,9 @@ def untrusted_variables(prompt: _T, *names: str) -> _T:
     known = _variables(prompt)
     missing = [name for name in names if name not in known]
     if missing or not names:
-        raise ConfigurationError(
-            f"This {type(prompt).__name__} has no variable {', '.join(missing) or 'to mark'}."
-            f" Available: {', '.join(sorted(known))}."
-        )
+        there = f"Available: {', '.join(sorted(known))}." if known else "Pass a prompt template."
+        wanted = ", ".join(missing) or "to mark"
+        raise ConfigurationError(f"This {type(prompt).__name__} has no variable {wanted}. {there}")
     return cast("_T", _marking(prompt, frozenset(names)))
 
 

@@ -87,8 +87,8 @@ def _data_texts(content: Any) -> Iterator[str]:
             yield from _data_texts(each)
     else:
         raise UnsupportedContentError(
-            f"A data message holds text, and no {type(content).__name__} without any. Pass a text,"
-            " a node, or a list of these; of another object, pass its text."
+            "A data message takes a text, a node, or a list of these that is not empty, not"
+            f" {content!r:.60}. Of another object, pass its text."
         )
 
 
@@ -134,8 +134,8 @@ def _text(message: ChatMessage, speaker: str) -> str:
             texts.extend(_texts_of_result(block))
         elif not isinstance(block, _NO_TEXT_OF_ASSISTANTS if speaker in _ASSISTANTS else _NO_TEXT):
             raise UnsupportedContentError(
-                f"Cygnet reads text only, and no {type(block).__name__}. Put its text"
-                " in a TextBlock, or leave it out."
+                f"Cygnet reads text only: a block of type {type(block).__name__} cannot be sent."
+                " Put its text in a TextBlock, or leave it out."
             )
     return "\n".join(texts)
 

@@ -143,6 +143,13 @@ def test_words_of_a_page_are_red_in_trusted_roles_and_green_in_data():
     assert "37;42m" in shown["data"]
 
 
+def test_a_message_that_only_calls_shows_its_calls():
+    call = {"function": {"name": "search", "arguments": '{"query": "swans"}'}}
+    console = Console(file=io.StringIO())
+    Screen(console).sent([{"role": "assistant", "content": None, "tool_calls": [call]}], "A page.")
+    assert 'calls search({"query": "swans"})' in console.file.getvalue()
+
+
 def test_nothing_flagged_is_told(told):
     answers = re.findall(r"^  > (.*)$", told.stdout, re.MULTILINE)
     assert not [line for line in answers if SWAN_CODE in line]

@@ -13,9 +13,11 @@ from grayswan_core.cygnal.rules import Rules, checked_rules
 from grayswan_core.errors import ConfigurationError
 from grayswan_core.wire import CYGNAL_PATH, ReasoningMode
 
-__all__ = ["cygnal_settings"]
+__all__ = ["cygnal_settings", "require_completions"]
 
 _THRESHOLDS = ("pre_violation", "pre_jailbreak", "post_violation", "post_violation_jb")
+_KEY = "grayswan-api-key"
+_ADDRESSES = ("openai_api_base", "api_base", "base_url")
 _RULE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
@@ -56,7 +58,7 @@ def cygnal_settings(
     Raises:
         ConfigurationError: there is no key, or a setting cannot be a header.
     """
-    headers = {"grayswan-api-key": resolve_api_key(api_key).get_secret_value()}
+    headers = {_KEY: resolve_api_key(api_key).get_secret_value()}
     if policy_id is not None:
         headers["policy-id"] = policy_id
     if reasoning_mode is not None:
@@ -79,6 +81,26 @@ def cygnal_settings(
             )
     url = resolve_base_url(base_url, allow_insecure_http=allow_insecure_http)
     return {address: url + CYGNAL_PATH, "default_headers": headers}
+
+
+def require_completions(model: object) -> None:
+    """Let pass a model that may be pointed at protected completions.
+
+    A model of which neither address nor headers can be read passes.
+
+    Raises:
+        ConfigurationError: it is pointed elsewhere, so nobody would judge what it says.
+    """
+    known = [name for name in _ADDRESSES if hasattr(model, name)]
+    addresses = [str(getattr(model, name) or "") for name in known]
+    headers = {str(name).lower() for name in getattr(model, "default_headers", None) or ()}
+    if not known or _KEY in headers or any(CYGNAL_PATH in each for each in addresses):
+        return
+    raise ConfigurationError(
+        "Without a guard, protect() judges nothing: it reads the verdicts of protected completions,"
+        f" and this {type(model).__name__} is not pointed at them. Pass a guard,"
+        " protect(model, CygnalGuard()), or make the model with cygnal_settings()."
+    )
 
 
 def _named(rules: Any) -> dict[str, str]:

@@ -95,11 +95,12 @@ class JudgementPolicy:
 
     def __post_init__(self) -> None:
         number: Any
-        for name, number in (("threshold", self.threshold), *self.thresholds.items()):
+        stages_own = ((f"thresholds[{stage!r}]", each) for stage, each in self.thresholds.items())
+        for name, number in (("threshold", self.threshold), *stages_own):
             # A comparison with NaN is false, so NaN would block nothing.
             if type(number) not in (int, float) or not 0 <= number <= 1:
                 raise ConfigurationError(
-                    f"The threshold {name!r} is a number from 0 to 1, not {number!r}; 0 blocks all."
+                    f"{name} has to be a number from 0 to 1, not {number!r}; 0 blocks everything."
                 )
         given: tuple[Any, ...] = (self.thresholds, self.block_on_ipi, self.block_on_mutation)
         for stages in given:

@@ -14,6 +14,7 @@ from types import TracebackType
 from grayswan_core.errors import APIConnectionError, APIError, APITimeoutError, GraySwanError
 from grayswan_core.http.address import parse_url
 from grayswan_core.http.deadline import Deadline
+from grayswan_core.http.hosts import is_loopback
 from grayswan_core.http.protocol import ConnectError, TransportError, WaitTimeoutError
 
 __all__ = ["Translated"]
@@ -61,7 +62,8 @@ class Translated:
                 should_retry=False,
             )
         if isinstance(error, ConnectError):
-            return APIConnectionError(f"{address} cannot be reached: {_reason(cause)}.")
+            where = _LOCAL if self._nobody_listens_here(cause) else ""
+            return APIConnectionError(f"{address} cannot be reached: {_reason(cause)}.{where}")
         if isinstance(error, TransportError | OSError):
             return APIConnectionError(
                 f"The connection to {address} broke before the response ended: {_reason(error)}."
@@ -70,6 +72,13 @@ class Translated:
             f"The call to {address} failed in a way that is not known here, please report it:"
             f" {type(error).__name__}: {error}"
         )
+
+    def _nobody_listens_here(self, cause: BaseException) -> bool:
+        host = parse_url(self._url).address.host
+        return isinstance(cause, ConnectionRefusedError) and is_loopback(host)
+
+
+_LOCAL = " Is a server running there? grayswan-devserver starts the local one."
 
 
 def _reason(error: BaseException) -> str:

@@ -116,7 +116,10 @@ class HttpxClient:
                 " Make the model, with an httpx client of its own, in each process."
             )
         if self.client.is_closed:
-            raise ConfigurationError("The httpx client that was passed in has been closed.")
+            raise ConfigurationError(
+                "The httpx client that was passed in has been closed. Pass an open one, and close"
+                " it after the last call."
+            )
 
     @property
     def is_of_this_process(self) -> bool:

@@ -34,6 +34,8 @@ _NEIGHBOUR_SHARE = 0.4
 _SUMMARY = re.compile(
     r"\b(?:summar|overview|main points|what (?:does|do|is) .* (?:say|about))", re.IGNORECASE
 )
+# What a client writes where a text was, and above the text itself.
+_PLACEHOLDER = re.compile(r"^\[data \d+\]$", re.MULTILINE)
 _CONTEXT = re.compile(r"\bcontext\b|-{5,}|\bdocuments?\b", re.IGNORECASE)
 
 
@@ -63,7 +65,7 @@ def quote(question: str, texts: Sequence[str]) -> str:
 
 def _score(question: str, text: str) -> Iterator[tuple[float, str]]:
     """How well each sentence fits that may be quoted."""
-    everything = sentences(text)
+    everything = sentences(_PLACEHOLDER.sub("", text))
     bags = [content_words(sentence) for sentence in everything]
     frequency = Counter(word for bag in bags for word in bag)
     asked = content_words(question)

@@ -25,6 +25,7 @@ _TALK = (
 )
 _SHORT = 6
 _LONG = 20
+_NAMED = 5
 
 
 def answer_echo(conversation: Conversation) -> Answer | None:
@@ -49,12 +50,23 @@ def answer_small_talk(conversation: Conversation) -> Answer | None:
 
 
 def answer_anything(conversation: Conversation) -> Answer:
-    """Say that there is nothing to answer from, in the user's words."""
+    """Say that there is nothing to answer from, in the user's words, and when a tool is called."""
     asked = conversation.user_text.split()
     if not asked:
         return Answer(_GREETING)
     shown = " ".join(asked[:_LONG]) + (" …" if len(asked) > _LONG else "")
     return Answer(
         f"You said: “{shown}” This local engine answers from the text it is given, and it was "
-        "given none about that."
+        f"given none about that.{_about_tools(conversation)}"
+    )
+
+
+def _about_tools(conversation: Conversation) -> str:
+    names = [tool.name for tool in conversation.tools]
+    if not names:
+        return ""
+    more = ", …" if len(names) > _NAMED else ""
+    return (
+        f" It calls a tool ({', '.join(names[:_NAMED])}{more}) when the words of its name are in"
+        " the question, or tool_choice names it."
     )

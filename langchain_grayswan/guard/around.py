@@ -135,6 +135,8 @@ def put_around(model: _ModelT, hooks: Any, name: str, **state: Any) -> _ModelT:
     """
     copy = model.model_copy()
     copy.__class__ = _class(hooks, type(model), name)
+    # LangChain caches how a model is written down, with the name of its class, at its first call.
+    copy.__dict__.pop("_serialized", None)
     copy.__dict__.update(state)
     return copy
 

@@ -12,6 +12,7 @@ from langchain_core.runnables.base import RunnableBindingBase
 
 from grayswan_core import ConfigurationError, CygnalGuard
 from grayswan_core.cygnal.protection import ExitBehavior, Mode, Protection, Streaming
+from grayswan_core.cygnal.recipes import require_completions
 from langchain_grayswan.errors import langchain_errors
 from langchain_grayswan.guard.completions import reading_violations, reads_violations
 from langchain_grayswan.guard.model import guarded, is_guarded
@@ -67,7 +68,8 @@ def protect(
         mode: `before`: the input is judged before the model is called. `parallel`: meanwhile.
 
     Raises:
-        ConfigurationError: there is no way to protect this, or it is protected already.
+        ConfigurationError: there is no way to protect this, or it is protected already, or there is
+            no guard and the model is not pointed at protected completions.
     """
     if guard is None:
         with langchain_errors():
@@ -106,6 +108,7 @@ def _guarded(model: BaseChatModel, protection: Protection) -> BaseChatModel:
 def _reading(model: BaseChatModel, refusal: str | None) -> BaseChatModel:
     if is_guarded(model) or reads_violations(model):
         raise ConfigurationError("The model is protected already.")
+    require_completions(model)
     return reading_violations(model, refusal)
 
 

@@ -8,6 +8,7 @@ from llama_index.core.llms.llm import LLM
 
 from grayswan_core import ConfigurationError, CygnalGuard
 from grayswan_core.cygnal.protection import ExitBehavior, Mode, Protection, Streaming
+from grayswan_core.cygnal.recipes import require_completions
 from llama_index_grayswan.guard.completions import reading_violations, reads_violations
 from llama_index_grayswan.guard.llm import guarded, is_guarded
 
@@ -62,7 +63,8 @@ def protect(
         mode: `before`: the input is judged before the LLM is called. `parallel`: meanwhile.
 
     Raises:
-        ConfigurationError: it is no LLM, or protected already.
+        ConfigurationError: it is no LLM, or protected already, or there is no guard and the LLM is
+            not pointed at protected completions.
     """
     if not isinstance(llm, LLM):
         raise ConfigurationError(
@@ -92,4 +94,5 @@ def protect(
 def _reading(llm: _L, refusal: str | None) -> _L:
     if is_guarded(llm) or reads_violations(llm):
         raise ConfigurationError("The LLM is protected already.")
+    require_completions(llm)
     return reading_violations(llm, refusal)

@@ -13,6 +13,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TypeVar
 
+from llama_index.core.llms import LLM
+
 from grayswan_core import ConfigurationError
 from llama_index_grayswan.security.walk import KINDS, Walk, vouch
 
@@ -52,9 +54,13 @@ def secure(target: _T, *, vouched: Collection[type] = ()) -> _T:
     """
     if hasattr(target, "as_query_engine"):
         raise ConfigurationError(
-            f"A {type(target).__name__} asks no model; what is made of it does. Write"
-            " secure(index.as_query_engine()), or index.as_chat_engine() or index.as_retriever()"
-            " instead."
+            f"A {type(target).__name__} calls no model. Secure the engine that is made from it:"
+            " secure(index.as_query_engine()), or index.as_chat_engine() or index.as_retriever()."
+        )
+    if isinstance(target, LLM):
+        raise ConfigurationError(
+            f"A {type(target).__name__} retrieves nothing. Secure the engine or agent that uses it:"
+            " secure(index.as_query_engine(llm=llm))."
         )
     if not isinstance(target, KINDS):
         raise ConfigurationError(

@@ -146,9 +146,36 @@ def test_answers_that_a_full_disk_does_not_take_are_printed(folder, read):
     )
 
     assert done.returncode == 2, done.stderr
-    assert "make room, and go on with resume=True" in done.stderr
+    assert "make room, and go on with --resume" in done.stderr
     printed = [json.loads(line) for line in done.stdout.splitlines()]
     written = read(folder / "answers.jsonl")
     assert len(printed) >= 1
     assert len(written) > 20
     assert not {each["id"] for each in printed} & {each["id"] for each in written}
+
+
+KEYLESS = """
+from langchain_grayswan import ChatGraySwan
+
+def make():
+    return ChatGraySwan()
+
+def fetch():
+    return [][0]
+"""
+
+
+def test_a_model_without_a_key_is_one_line_and_status_2(folder, monkeypatch, capsys):
+    monkeypatch.delenv("GRAYSWAN_API_KEY", raising=False)
+    Path("keyless.py").write_text(KEYLESS)
+    assert call(model="keyless:make") == 2
+    assert "keyless:make cannot be made: ConfigurationError" in capsys.readouterr().err
+    assert call(model="keyless:fetch") == 2
+    assert "IndexError: list index out of range" in capsys.readouterr().err
+
+
+def test_what_goes_on_is_called_as_in_a_shell(folder, capsys):
+    assert call() == 0
+    capsys.readouterr()
+    assert call() == 2
+    assert "by --resume" in capsys.readouterr().err

@@ -59,6 +59,7 @@ def test_other_paths_and_methods(http):
     missing, wrong = http.get("/nothing"), http.get("/chat/completion")
     assert (missing.status_code, wrong.status_code) == (404, 405)
     assert set(missing.json()) == set(wrong.json()) == CONTRACT
+    assert "GET / lists" in missing.json()["detail"]
     assert wrong.headers["allow"] == "POST"
 
 

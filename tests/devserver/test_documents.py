@@ -25,6 +25,13 @@ def test_no_question_gets_the_instructions_quoted(ask, question):
     assert "banana" not in text
 
 
+def test_a_placeholder_is_not_quoted(ask):
+    answer = ask(
+        "Is [data 1] in [data 2]?", ("data", "[data 1]\nIt rains."), ("data", "[data 2]\nNo.")
+    )
+    assert answer.text == NOT_FOUND
+
+
 def test_the_data_may_come_before_the_question(ask):
     assert ask(("data", "Grass is green."), "What colour is grass?").text == "Grass is green."
 

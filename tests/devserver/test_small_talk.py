@@ -33,3 +33,18 @@ def test_a_sum(ask):
 
 def test_anything_else_is_answered_in_the_users_words(ask):
     assert "Explain prompt injection." in ask("Explain prompt injection.").text
+
+
+def test_tools_that_are_not_called_are_named_with_what_calls_them(ask, tool):
+    offered = [tool("search_policies", "Searches.", {"query": {"type": "string"}})]
+    said = ask("What does shipping cost?", tools=offered).text
+    assert "(search_policies)" in said
+    assert "tool_choice" in said
+    assert "tool_choice" not in ask("What does shipping cost?").text
+
+
+def test_many_tools_are_not_all_named(ask, tool):
+    offered = [tool(f"search_{n}", "Searches.") for n in range(9)]
+    said = ask("What does shipping cost?", tools=offered).text
+    assert "search_4, …)" in said
+    assert "search_5" not in said

@@ -234,7 +234,7 @@ class TestDataMessage:
 
     @pytest.mark.parametrize("content", [None, 7, HumanMessage("A page."), [b"A page."]])
     def test_refuses_what_has_no_text(self, content):
-        with pytest.raises(UnsupportedContentError, match="holds text"):
+        with pytest.raises(UnsupportedContentError, match="takes a text"):
             DataMessage(content)
 
     def test_is_data_whatever_it_is_told(self):

@@ -195,6 +195,8 @@ def test_what_is_not_there_or_not_known_is_refused():
         untrusted_variables(ANSWER, "context", "page")
     with pytest.raises(ConfigurationError, match="no variable to mark"):
         untrusted_variables(ANSWER)
+    with pytest.raises(ConfigurationError, match=r"This str .* Pass a prompt template\."):
+        untrusted_variables("{page}", "page")
     image = ImagePromptTemplate(template={"url": "{page}"}, input_variables=["page"])
     prompt = ChatPromptTemplate([HumanMessagePromptTemplate(prompt=[image])])
     with pytest.raises(ConfigurationError, match="how a ImagePromptTemplate shows page"):

@@ -104,7 +104,7 @@ def test_what_is_no_text_but_not_said_either_is_left_out():
 @pytest.mark.parametrize("role", ["user", "system", "assistant"])
 def test_an_image_is_refused(role):
     blocks = [TextBlock(text="What is it?"), ImageBlock(image=b"png")]
-    with pytest.raises(UnsupportedContentError, match="no ImageBlock"):
+    with pytest.raises(UnsupportedContentError, match="type ImageBlock"):
         turns_from_messages([ChatMessage(role=role, blocks=blocks)])
 
 

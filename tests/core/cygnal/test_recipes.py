@@ -1,7 +1,9 @@
+from types import SimpleNamespace
+
 import pytest
 
 from grayswan_core import ConfigurationError
-from grayswan_core.cygnal.recipes import cygnal_settings
+from grayswan_core.cygnal.recipes import cygnal_settings, require_completions
 
 KEY = "not-a-real-key"
 
@@ -54,3 +56,31 @@ def test_rules_of_a_list_are_numbered():
 def test_what_cannot_be_a_header_is_refused(settings):
     with pytest.raises(ConfigurationError):
         cygnal_settings(api_key=KEY, **settings)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        SimpleNamespace(),
+        SimpleNamespace(base_url="https://example.org/cygnal/v1"),
+        SimpleNamespace(api_base=None, default_headers={"Grayswan-Api-Key": KEY}),
+        SimpleNamespace(openai_api_base=None, base_url="https://example.org/cygnal"),
+    ],
+    ids=["unknown", "address", "headers", "second address"],
+)
+def test_protected_completions_pass(model):
+    require_completions(model)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        SimpleNamespace(base_url="https://api.grayswan.ai"),
+        SimpleNamespace(openai_api_base=None, default_headers=None),
+        SimpleNamespace(api_base="https://example.org/v1", default_headers={"x-team": "a"}),
+    ],
+    ids=["Gray Swan", "default address", "other headers"],
+)
+def test_other_completions_are_refused(model):
+    with pytest.raises(ConfigurationError, match="Pass a guard"):
+        require_completions(model)

@@ -98,6 +98,16 @@ def test_no_connection_is_an_error_with_address_and_reason(reason, words):
         raise error
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
+def test_where_nothing_listens_on_this_machine_it_says_what_to_start(host):
+    refused = ConnectError(OSError(errno.ECONNREFUSED, "Connect call failed"))
+    with (
+        pytest.raises(APIConnectionError, match=r"refused\. Is a server .* grayswan-devserver"),
+        Translated(f"http://{host}:8000/v1", deadline()),
+    ):
+        raise refused
+
+
 def test_a_certificate_that_is_not_trusted_says_what_to_set_and_is_final():
     reason = ssl.SSLCertVerificationError(1, "certificate verify failed")
     reason.verify_message = "self-signed certificate"

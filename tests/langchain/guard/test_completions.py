@@ -107,3 +107,11 @@ def test_twice_is_refused(guard):
         protect(model)
     with pytest.raises(ConfigurationError, match="already"):
         protect(protect(FakeListChatModel(responses=["x"]), guard))
+
+
+def test_without_a_guard_a_model_that_is_pointed_elsewhere_is_refused():
+    with (
+        ChatGraySwan(api_key="fake-key") as model,
+        pytest.raises(ConfigurationError, match=r"judges nothing.*CygnalGuard\(\)"),
+    ):
+        protect(model)

@@ -199,3 +199,9 @@ def test_it_reads_violations_after_a_pickle():
     llm = pickle.loads(pickle.dumps(protect(Foreign(texts=["No."]), violation_message="No.")))
     assert "No." == llm.chat(HELLO).additional_kwargs["refusal"]
     assert "Foreign" in type(llm).__name__
+
+
+def test_without_a_guard_an_llm_that_is_pointed_elsewhere_is_refused(make_llm):
+    for llm in (make_llm(), OpenAI(model="gpt-4o", api_key="provider")):
+        with pytest.raises(ConfigurationError, match=r"judges nothing.*CygnalGuard\(\)"):
+            protect(llm)

@@ -172,11 +172,13 @@ class Own(CustomQueryEngine):
 
 
 def test_what_it_does_not_know_is_refused_and_said(index, llm):
-    for target in (Own(), llm, "an engine", None):
+    for target in (Own(), "an engine", None):
         with pytest.raises(ConfigurationError, match="does not know how a"):
             secure(target)
     with pytest.raises(ConfigurationError, match=r"secure\(index.as_query_engine\(\)\)"):
         secure(index)
+    with pytest.raises(ConfigurationError, match=r"retrieves nothing.*as_query_engine\(llm=llm\)"):
+        secure(llm)
     engine = RetrySourceQueryEngine(
         index.as_query_engine(llm=llm), RelevancyEvaluator(llm=llm), llm
     )
