@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, Generic, TypeVar
@@ -12,7 +13,7 @@ from grayswan_core.cygnal.protection import Protection
 from grayswan_core.cygnal.verdict import Judgement, Stage
 from grayswan_core.cygnal.window import monitor_messages
 from grayswan_core.decoding.tool_calls import past_call
-from grayswan_core.errors import APIError
+from grayswan_core.errors import APIError, ResponseError
 from grayswan_core.wire import MonitorMessage
 
 __all__ = ["Holdback", "answer_check", "partial_check"]
@@ -44,6 +45,10 @@ def partial_check(
         made = said.tool_calls or () if protection.check_tool_calls else ()
         calls = [past_call(each.id, each.function.name, each.function.arguments) for each in made]
         judged += monitor_messages("ai", texts, tool_calls=calls)
+    if isinstance(error, ResponseError) and error.body is not None and protection.check_output:
+        # A response that cannot be read, which the message quotes. Errors of a status quote none.
+        body = error.body if isinstance(error.body, str) else json.dumps(error.body, default=str)
+        judged += monitor_messages("ai", body)
     stages = _stages(protection, calls=any(each.tool_calls for each in judged))
     return Check(judged, stages, context) if judged and stages else None
 

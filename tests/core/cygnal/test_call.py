@@ -7,7 +7,7 @@ from contextlib import aclosing
 import pytest
 from plain_dialect import Responses, said
 
-from grayswan_core import APIConnectionError, Judgement, Verdict
+from grayswan_core import APIConnectionError, Judgement, ResponseError, Verdict
 from grayswan_core.cygnal.call import AsyncGuardedCall, GuardedCall
 from grayswan_core.cygnal.protection import Protection
 from grayswan_core.wire import ChatResponse
@@ -219,7 +219,16 @@ def test_an_error_of_the_models_is_its_own(model):
 
 
 @pytest.mark.parametrize("mode", ["before", "parallel"])
-@pytest.mark.parametrize("error", [broken("bad"), broken("", ["flagged"])], ids=["text", "call"])
+@pytest.mark.parametrize(
+    "error",
+    [
+        broken("bad"),
+        broken("", ["flagged"]),
+        ResponseError("unreadable", body='{"choices": [bad'),
+        ResponseError("unreadable", body={"choices": ["bad"]}),
+    ],
+    ids=["text", "call", "body", "parsed-body"],
+)
 def test_an_error_that_holds_what_is_flagged_is_not_handed_out(model, mode, error):
     asked = model(mode=mode)
     assert 1 == len(asked.respond(HELLO, error))
