@@ -51,12 +51,16 @@ class CompletionDialect(ABC, Generic[_R, _C]):
         """The text that a chunk adds."""
 
     @abstractmethod
+    def has_calls(self, chunk: _C) -> bool:
+        """Whether a chunk adds to a call, or has one."""
+
+    @abstractmethod
     def is_refused(self, chunk: _C) -> bool:
         """Whether a chunk tells that the API cut the stream off."""
 
 
 class RefusalTail(Generic[_C]):
-    """Holds the end of a stream back, since it may be a refusal.
+    """Holds the end of a stream back, since it may be a refusal, and calls, since none may be made.
 
     Args:
         dialect: The framework's chunks.
@@ -66,10 +70,14 @@ class RefusalTail(Generic[_C]):
         self._dialect = dialect
         self._held: list[_C] = []
         self._before: list[str] = []
+        self._has_calls = False
 
     def add(self, chunk: _C) -> list[_C]:
-        """Take a chunk in; the chunks that are no part of a refusal."""
+        """Take a chunk in; the chunks that are no part of a refusal, nor of a call."""
         self._held.append(chunk)
+        self._has_calls = self._has_calls or self._dialect.has_calls(chunk)
+        if self._has_calls:
+            return []
         texts = list(map(self._dialect.text, self._held))
         left, end = sum(map(len, texts)), 0
         while end < len(texts) and left - len(texts[end]) >= len(self._dialect.refusal):

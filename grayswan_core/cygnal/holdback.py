@@ -47,10 +47,13 @@ def partial_check(
         judged += monitor_messages("ai", texts, tool_calls=calls)
     if isinstance(error, ResponseError) and error.body is not None and protection.check_output:
         # A response that cannot be read, which the message quotes. Errors of a status quote none.
-        body = error.body if isinstance(error.body, str) else json.dumps(error.body, default=str)
-        judged += monitor_messages("ai", body)
+        judged += monitor_messages("ai", _text(error.body))
     stages = _stages(protection, calls=any(each.tool_calls for each in judged))
     return Check(judged, stages, context) if judged and stages else None
+
+
+def _text(body: Any) -> str:
+    return body if isinstance(body, str) else json.dumps(body, ensure_ascii=False, default=str)
 
 
 def _stages(protection: Protection, *, calls: bool) -> tuple[Stage, ...]:

@@ -22,6 +22,9 @@ _ModelT = TypeVar("_ModelT", bound=BaseChatModel)
 
 _REFUSAL = "_cygnal_refusal"
 
+# Where a message's `additional_kwargs` keep calls as they came.
+_CALLS = ("tool_calls", "function_call")
+
 
 def reading_violations(model: _ModelT, refusal: str | None) -> _ModelT:
     """A copy of a model that reads violations as refusals.
@@ -75,8 +78,10 @@ class _Dialect(CompletionDialect[ChatResult, ChatGenerationChunk]):
         if merged is None or not isinstance(merged.message, AIMessageChunk):
             return held
         message = merged.message
+        kwargs = message.additional_kwargs
         update = {
             "content": cut,
+            "additional_kwargs": {key: kwargs[key] for key in kwargs if key not in _CALLS},
             "tool_call_chunks": [],
             "tool_calls": [],
             "invalid_tool_calls": [],
@@ -93,6 +98,11 @@ class _Dialect(CompletionDialect[ChatResult, ChatGenerationChunk]):
 
     def text(self, chunk: ChatGenerationChunk) -> str:
         return chunk.text
+
+    def has_calls(self, chunk: ChatGenerationChunk) -> bool:
+        message = chunk.message
+        beside = any(key in message.additional_kwargs for key in _CALLS)
+        return beside or bool(getattr(message, "tool_call_chunks", None))
 
     def is_refused(self, chunk: ChatGenerationChunk) -> bool:
         return _is_refused(chunk)

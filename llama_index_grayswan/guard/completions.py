@@ -11,6 +11,7 @@ from llama_index.core.llms.llm import LLM
 from grayswan_core.cygnal.completions import AsyncReadCall, CompletionDialect, ReadCall
 from grayswan_core.wire import REFUSALS
 from llama_index_grayswan.guard.around import Around, AsyncCall, Call
+from llama_index_grayswan.guard.reading import made_calls
 from llama_index_grayswan.guard.refusing import Response, message_of
 
 __all__ = ["reading_violations", "reads_violations"]
@@ -63,6 +64,9 @@ class _Dialect(CompletionDialect[Any, Any]):
 
     def text(self, chunk: Any) -> str:
         return chunk.delta or ""
+
+    def has_calls(self, chunk: Any) -> bool:
+        return bool(made_calls(message_of(chunk)))
 
     def is_refused(self, chunk: Any) -> bool:
         return _finish_reason(chunk) in REFUSALS

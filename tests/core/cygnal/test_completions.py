@@ -12,6 +12,7 @@ from grayswan_core.cygnal.completions import (
 )
 from grayswan_core.cygnal.protection import DEFAULT_REFUSAL
 
+CALL = "<call>"
 END = "<violation>"
 
 
@@ -24,7 +25,10 @@ class Texts(CompletionDialect):
         return [f"before: {before}", f"cut: {cut}", f"refused: {said}"]
 
     def text(self, chunk):
-        return "" if chunk == END else chunk
+        return "" if chunk in (CALL, END) else chunk
+
+    def has_calls(self, chunk):
+        return chunk == CALL
 
     def is_refused(self, chunk):
         return chunk == END
@@ -84,6 +88,16 @@ def test_no_more_is_held_back_than_a_refusal_has():
     released = [tail.add(letter) for letter in "abcde"]
     assert [[], [], [], ["a"], ["b"]] == released
     assert ["c", "d", "e"] == tail.end()
+
+
+def test_a_call_is_held_back_to_the_end(stream):
+    assert ["cut: Well ", f"refused: {DEFAULT_REFUSAL}"] == stream(
+        Texts(None), ["Well ", CALL, *DEFAULT_REFUSAL, END]
+    )[-2:]
+    chunks = ["Well ", CALL, "and a text that is longer than any refusal would ever be."]
+    assert chunks == stream(Texts(None), chunks)
+    tail = RefusalTail(Texts("No."))
+    assert [[], [], []] == [tail.add(each) for each in chunks]
 
 
 def test_a_whole_response():

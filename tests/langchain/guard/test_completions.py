@@ -52,6 +52,29 @@ def test_the_cut_text_and_the_refusal_are_told_apart(refusal):
     assert "violation" == message.response_metadata["finish_reason"]
 
 
+def as_chunks(name, args):
+    return {"tool_call_chunks": [{"name": name, "args": args, "id": "1", "index": 0}]}
+
+
+def as_kwargs(name, args):
+    return {"additional_kwargs": {"function_call": {"name": name, "arguments": args}}}
+
+
+@pytest.mark.parametrize("form", [as_chunks, as_kwargs])
+def test_a_call_that_was_cut_off_is_not_handed_out(form):
+    class Calling(Foreign):
+        def _stream(self, *args, **kwargs):
+            call = AIMessageChunk(content="", **form("send", '{"to": "me"}'))
+            yield ChatGenerationChunk(message=call)
+            yield from super()._stream(*args, **kwargs)
+
+    message = joined(list(protect(Calling(texts=[BLOCK_MESSAGE])).stream("Hello")))
+    assert ([], []) == (message.tool_calls, message.invalid_tool_calls)
+    assert {"refusal": BLOCK_MESSAGE} == message.additional_kwargs
+    model = protect(Calling(texts=["and a text that is longer than a refusal"], reason="stop"))
+    assert "send" in repr(joined(list(model.stream("Hello"))))
+
+
 async def test_async():
     model = protect(Foreign(texts=["Well ", BLOCK_MESSAGE]))
     message = joined([chunk async for chunk in model.astream("Hello")])

@@ -73,6 +73,13 @@ class Foreign(CustomLLM):
         return responses()
 
 
+def test_a_call_that_was_cut_off_is_not_handed_out():
+    for response in protect(Foreign(texts=["Well, ", *BLOCK_MESSAGE])).stream_chat(HELLO):
+        assert not [each for each in response.message.blocks if isinstance(each, ToolCallBlock)]
+    going = protect(Foreign(texts=list(BLOCK_MESSAGE), reason="stop")).stream_chat(HELLO)
+    assert isinstance(list(going)[-1].message.blocks[-1], ToolCallBlock)
+
+
 def outcome(responses):
     """The text that was streamed, the text of the last response, and the refusal in it."""
     deltas = "".join(each.delta or "" for each in responses)
