@@ -60,10 +60,8 @@ def _load(name: str) -> Any:
         for each in attribute.split("."):
             model = getattr(model, each)
         return model() if _is_factory(model) else model
-    except (ImportError, AttributeError) as error:
-        raise InputError(f"There is no {name}: {error}.") from error
     except Exception as error:
-        raise InputError(f"{name} cannot be made: {type(error).__name__}: {error}") from error
+        raise InputError(f"{name} cannot be loaded: {type(error).__name__}: {error}") from error
     finally:
         sys.path.pop(0)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
@@ -53,9 +53,19 @@ def untrusted_tool(tool: BaseTool | Callable[..., Any], *, described: bool = Fal
 
 
 def untrusted_tools(
-    tools: Sequence[BaseTool | Callable[..., Any]], *, described: bool = False
+    tools: Iterable[BaseTool | Callable[..., Any]], *, described: bool = False
 ) -> list[BaseTool]:
-    """`untrusted_tool` for several, as for all of an MCP server."""
+    """`untrusted_tool` for several, as for all of an MCP server.
+
+    Raises:
+        ConfigurationError: there is no list of tools.
+    """
+    given: Any = tools
+    if isinstance(given, BaseTool) or not isinstance(given, Iterable):
+        raise ConfigurationError(
+            f"untrusted_tools() takes a list of tools, not a {type(tools).__name__}. For one tool,"
+            " use untrusted_tool()."
+        )
     return [untrusted_tool(tool, described=described) for tool in tools]
 
 

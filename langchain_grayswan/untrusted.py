@@ -149,8 +149,13 @@ def untrusted_retriever(
 
     Raises:
         ConfigurationError: it holds a language model, and that is not allowed, or the retriever
-            that the model's documents come from cannot be found.
+            that the model's documents come from cannot be found; or it is no runnable.
     """
+    if not isinstance(retriever, Runnable):
+        raise ConfigurationError(
+            f"A retriever or another runnable is expected, not a {type(retriever).__name__}. Of a"
+            " function, make a RunnableLambda; of a vector store, call as_retriever()."
+        )
     if holds_model(retriever):
         if not allow_models:
             raise ConfigurationError(

@@ -56,8 +56,14 @@ def untrusted_tools(
     ```
 
     Raises:
-        ConfigurationError: a name is not one that a program would choose, or two are the same.
+        ConfigurationError: a name is not one that a program would choose, or two are the same, or
+            there is no list of tools.
     """
+    if not isinstance(tools, Iterable):
+        raise ConfigurationError(
+            f"untrusted_tools() takes a list of tools, not a {type(tools).__name__}. For one tool,"
+            " use untrusted_tool()."
+        )
     marked = [untrusted_tool(tool, described=described) for tool in tools]
     names = [tool.metadata.get_name() for tool in marked]
     twice = sorted({name for name in names if names.count(name) > 1})

@@ -32,6 +32,8 @@ class Judge(Protocol):
     """What a review has to know of a guard."""
 
     @property
+    def base_url(self) -> str | None: ...
+    @property
     def history(self) -> int: ...
     @property
     def on_error(self) -> Literal["block", "allow"]: ...
@@ -105,7 +107,11 @@ class Review:
         done = "allowed" if allowed else "blocked"
         # The name alone: what the API said may quote the conversation.
         _log.warning(
-            "No verdict (%s), so the %s is %s.", type(error).__name__, self._stages[0], done
+            "No verdict from %s (%s), so the %s is %s.",
+            self._guard.base_url,
+            type(error).__name__,
+            self._stages[0],
+            done,
         )
         reasons = () if allowed else ("unavailable",)
         self._conclude(Judgement(self._stages[0], reasons, error=error))

@@ -90,8 +90,15 @@ def guard_tools(
             `monitor`: nothing; it is reported only.
 
     Raises:
-        ConfigurationError: a tool is guarded already, or a setting is unknown.
+        ConfigurationError: a tool is guarded already, or there is no list of tools, no guard, or an
+            unknown setting.
     """
+    given: Any = tools
+    if not isinstance(given, Iterable) or not isinstance(guard, CygnalGuard):
+        raise ConfigurationError(
+            "guard_tools() takes a list of tools and a CygnalGuard, not a"
+            f" {type(tools).__name__} and a {type(guard).__name__}."
+        )
     if on_violation not in ("replace", "raise", "monitor"):
         raise ConfigurationError(
             f"on_violation is 'replace', 'raise' or 'monitor', not {on_violation!r}."

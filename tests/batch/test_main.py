@@ -78,8 +78,8 @@ def test_a_row_that_fails_shows_in_the_status(folder, capsys):
     ("options", "says"),
     [
         ({"model": "its_model"}, "package.module:name"),
-        ({"model": "none:model"}, "There is no none:model"),
-        ({"model": "its_model:none"}, "There is no its_model:none"),
+        ({"model": "none:model"}, "none:model cannot be loaded: ModuleNotFoundError"),
+        ({"model": "its_model:none"}, "its_model:none cannot be loaded: AttributeError"),
         ({"rows": "none.jsonl"}, "cannot be read"),
     ],
 )
@@ -169,7 +169,7 @@ def test_a_model_without_a_key_is_one_line_and_status_2(folder, monkeypatch, cap
     monkeypatch.delenv("GRAYSWAN_API_KEY", raising=False)
     Path("keyless.py").write_text(KEYLESS)
     assert call(model="keyless:make") == 2
-    assert "keyless:make cannot be made: ConfigurationError" in capsys.readouterr().err
+    assert "keyless:make cannot be loaded: ConfigurationError" in capsys.readouterr().err
     assert call(model="keyless:fetch") == 2
     assert "IndexError: list index out of range" in capsys.readouterr().err
 

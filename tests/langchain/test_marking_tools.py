@@ -354,3 +354,9 @@ class Described(BaseTool):
 
     def _run(self, **given) -> str:
         return PAGE
+
+
+def test_one_tool_is_no_list_of_tools():
+    for one in (foreign(), len):
+        with pytest.raises(ConfigurationError, match=r"takes a list of tools.*untrusted_tool\(\)"):
+            untrusted_tools(one)

@@ -248,3 +248,8 @@ def test_marked_prompts_hit_the_cache_and_marked_documents_are_duplicates(server
     twice = [*untrusted_retriever(shelf).invoke("a"), *untrusted_retriever(shelf).invoke("b")]
     assert 2 == len({document.page_content for document in twice})
     assert twice[0] == twice[2]
+
+
+def test_a_function_is_no_retriever():
+    with pytest.raises(ConfigurationError, match=r"not a function.*make a RunnableLambda"):
+        untrusted_retriever(lambda query: [])

@@ -237,3 +237,8 @@ def test_names_with_room_for_instructions_are_refused(tool):
 def test_two_foreign_tools_of_one_name_are_refused():
     with pytest.raises(ConfigurationError, match=r"several tools named \['weather'\]"):
         untrusted_tools([foreign(), foreign()], described=True)
+
+
+def test_one_tool_is_no_list_of_tools():
+    with pytest.raises(ConfigurationError, match=r"takes a list of tools.*untrusted_tool\(\)"):
+        untrusted_tools(foreign())

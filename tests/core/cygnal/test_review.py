@@ -46,8 +46,10 @@ def test_an_outage_blocks_or_allows(new_guard, monitor, answer, caplog):
     allows.close()
 
 
-def test_a_monitor_that_is_not_there_blocks(new_guard):
-    judgement = new_guard(base_url="http://127.0.0.1:9").check(HELLO, ["input"])
+def test_a_monitor_that_is_not_there_blocks(new_guard, caplog):
+    with caplog.at_level(logging.WARNING):
+        judgement = new_guard(base_url="http://127.0.0.1:9").check(HELLO, ["input"])
+    assert "No verdict from http://127.0.0.1:9 (APIConnectionError), so" in caplog.text
     assert ("unavailable",) == judgement.reasons
     assert isinstance(judgement.error, APIConnectionError)
 

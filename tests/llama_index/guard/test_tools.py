@@ -84,4 +84,7 @@ def test_what_cannot_work_is_refused(search, guard):
         guard_tools(guard_tools([search], guard), guard)
     with pytest.raises(ConfigurationError, match="on_violation"):
         guard_tools([search], guard, on_violation="drop")
+    for tools, who in ((search, guard), ([search], None), (guard, [search])):
+        with pytest.raises(ConfigurationError, match="list of tools and a CygnalGuard, not a"):
+            guard_tools(tools, who)
     assert not hasattr(FunctionTool.from_defaults(search), "_cygnal_tool_guard")
