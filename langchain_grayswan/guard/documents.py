@@ -90,8 +90,9 @@ class GuardDocuments(RunnableSerializable[Iterable[Document], list[Document]]):
 
 
 def _check(document: Document) -> Check:
-    # Prompts show metadata too, such as a title that somebody wrote.
-    said = [str(value) for value in document.metadata.values() if isinstance(value, str)]
+    # Prompts show metadata too, such as a title that somebody wrote, or a list of authors.
+    values = document.metadata.values()
+    said = [str(value) for value in values if value and not isinstance(value, (int, float))]
     return Check(
         monitor_messages("data", "\n".join([document.page_content, *said])), ("retrieval",)
     )

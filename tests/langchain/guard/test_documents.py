@@ -16,6 +16,13 @@ def test_flagged_documents_are_dropped(guard):
     assert [] == step.invoke([])
 
 
+@pytest.mark.parametrize("value", [[IPI_TRIGGER], {"name": IPI_TRIGGER}], ids=["list", "dict"])
+def test_metadata_of_any_form_are_judged(guard, judged, value):
+    document = Document("fine", metadata={"authors": value, "score": 0.5, "none": None})
+    assert [] == GuardDocuments(guard=guard).invoke([document])
+    assert "0.5" not in judged()[0][0]["content"]
+
+
 async def test_async(guard):
     assert [GOOD] == await GuardDocuments(guard=guard).ainvoke(iter([BAD, GOOD]))
 
