@@ -73,6 +73,11 @@ def test_no_new_key_is_missed_however_long_the_text_is(arguments, filler, places
         assert keys.keys() == arguments_so_far(so_far).keys()
 
 
+@pytest.mark.parametrize("cut", ["\\", "\\u00", "\\ud83d", "\\ud83d\\u"])
+def test_a_string_that_is_cut_in_an_escape_is_read_up_to_it(cut):
+    assert arguments_so_far(f'{{"a": "x{cut}') == {"a": "x"}
+
+
 @pytest.mark.parametrize(
     "piece",
     [", 1", "word ", "\\n\\n", 'a \\"quoted\\": word', "{[]}"],
