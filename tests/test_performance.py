@@ -84,6 +84,30 @@ def test_the_figures_kept_are_of_these_goals():
     )
 
 
+def test_the_pages_say_what_was_measured():
+    cases = json.loads((RESULTS / "results.json").read_text("utf-8"))["cases"]
+
+    def times(case, pair="ChatOpenAI ÷ ChatGraySwan"):
+        return f"{cases[case]['ratios'][pair]['median']:.2g}"
+
+    def both(case):
+        return f"{times(case)} / {times(case, 'OpenAILike ÷ GraySwan')}"
+
+    call, chunk, many = "one call", "stream, an event a write", "200 calls at once"
+    readme, guide = (
+        " ".join((ROOT / page).read_text("utf-8").split())
+        for page in ("README.md", "docs/performance.md")
+    )
+    assert (
+        f"takes {times(call)} times the CPU time for a call, {times(chunk)} times for a streamed"
+        f" chunk and {times(many)} times for each of 200 calls at once"
+    ) in readme
+    assert (
+        f"one call {both(call)}, a streamed chunk {both(chunk)}, 200 calls at once {both(many)},"
+        f" structured output of 4,000 characters {both('structured stream, 4,000 characters')}."
+    ) in guide
+
+
 def test_every_goal_says_what_it_is():
     assert len({goal.what for goal in GOALS}) == len(GOALS)
 
