@@ -21,7 +21,8 @@ _STATE = (
     "__pydantic_extra__",
     "__pydantic_private__",
 )
-_set = object.__setattr__
+# Set by their descriptors: past `BaseModel.__setattr__`, and without a lookup for each chunk.
+_set_dict, _set_given, _set_extra, _set_private = (vars(BaseModel)[name].__set__ for name in _STATE)
 
 _M = TypeVar("_M", bound=BaseModel)
 
@@ -54,12 +55,12 @@ class Prototype(Generic[_M]):
         values = {**self._values, **fields}
         for name, kind in self._empty:
             if name not in fields:
-                values[name] = kind()
+                values[name] = [] if kind is list else {}
         model = self._kind.__new__(self._kind)
-        _set(model, "__dict__", values)
-        _set(model, "__pydantic_fields_set__", self._given.copy())
-        _set(model, "__pydantic_extra__", {} if self._has_extra else None)
-        _set(model, "__pydantic_private__", None)
+        _set_dict(model, values)
+        _set_given(model, self._given.copy())
+        _set_extra(model, {} if self._has_extra else None)
+        _set_private(model, None)
         return model if self._is_faithful else self._compared(model, fields)
 
     def _compared(self, copied: _M, fields: dict[str, Any]) -> _M:
