@@ -210,7 +210,14 @@ async def alisten():
 """
 
 ENDINGS = {
-    "a thread in the midst of a stream": "threading.Thread(target=listen, daemon=True).start()",
+    # Before it waits for the network it runs compiled code, where Python can crash at its end.
+    "a thread in the midst of a stream": """
+begun = threading.Event()
+def listen_on():
+    for _ in client.stream(request): begun.set()
+threading.Thread(target=listen_on, daemon=True).start()
+begun.wait()
+""",
     "a task in the midst of a stream": """
 async def main():
     asyncio.ensure_future(alisten())
