@@ -273,7 +273,7 @@ def check_failure(way: tuple[str, bool], fault: Fault, outcome: Outcome) -> None
     """The error is the one that the fault must end in, and holds what had come."""
     error = outcome.error
     assert fault.error is not None, way
-    assert isinstance(error, fault.error), way
+    assert isinstance(error, fault.error), (way, repr(error))
     assert isinstance(error, APIError), way
     assert is_of_the_family(OURS[way[0]], error), way
     assert fault.says in error.message, way
