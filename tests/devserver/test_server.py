@@ -108,4 +108,6 @@ def test_nothing_is_left_unclosed():
         text=True,
         check=False,
     )
-    assert (done.returncode, done.stderr) == (0, "")
+    # The debugging event loop remarks on steps that a loaded machine makes slow.
+    remarks = [line for line in done.stderr.splitlines() if not line.startswith("Executing <")]
+    assert (done.returncode, remarks) == (0, [])
