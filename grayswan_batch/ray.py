@@ -39,6 +39,10 @@ except ImportError as error:
 
 __all__ = ["Limits", "complete"]
 
+# Kept as long as the process: Ray ends an actor when the handle that made it is gone, though others
+# have found it by its name, and a first pipeline would take the limiter of a second one along.
+_limiters: list[Any] = []
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -103,6 +107,8 @@ def complete(
     actor = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)
     named = actor(_Limiter).options(name=f"grayswan-limiter-{limits.name}", get_if_exists=True)
     limiter = named.remote(rates, limits.max_in_flight)
+    if limiter not in _limiters:
+        _limiters.append(limiter)
     journal = actor(Journal).remote()
     return dataset.map_batches(
         _Operator,

@@ -5,6 +5,7 @@ Ray has the two cores of a small machine; workers count for a part of one, since
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import threading
@@ -103,6 +104,17 @@ def test_all_workers_keep_to_one_limit(cluster, busy):
     assert right(records, 600)
     assert busy.statuses[200] == 600
     assert busy.statuses[429] <= 90  # most of them until the limit is found
+
+
+def test_a_pipeline_outlives_the_one_whose_limiter_it_shares(cluster, busy):
+    model = ChatGraySwan(base_url=busy.url, api_key=KEY)
+    first = complete(rows(2), model, actors=1, limits=Limits(name="shared"))
+    second = complete(rows(2), model, actors=1, limits=Limits(name="shared"))
+    first.take_all()
+    del first
+    gc.collect()
+
+    assert right(second.take_all(), 2)
 
 
 def kill_a_process(folder):
