@@ -163,9 +163,9 @@ class _Filler:
         if "prefixItems" in flat:
             return [self._value(name, item, depth + 1, must=True) for item in flat["prefixItems"]]
         item = flat.get("items", {})
-        listed = (
-            self._evidence.listed(name) if "string" in types_of(self._schemas.flat(item)) else []
-        )
+        kind = self._schemas.flat(item)
+        is_text = "string" in types_of(kind) and "format" not in kind
+        listed = self._evidence.listed(name) if is_text else []
         found = [value for value in listed if self._schemas.conforms(value, item)]
         while not listed and len(found) < _MOST_ITEMS:
             before = len(self._evidence.used)

@@ -197,6 +197,14 @@ TYPES = st.recursive(
 )
 
 
+def test_a_list_of_dates_takes_no_other_words():
+    days = {"type": "array", "items": {"type": "string", "format": "date"}}
+    schema = {"type": "object", "properties": {"a": days}, "required": ["a"]}
+
+    assert fill(schema, "a=1, b: two, c is 'three' and d: true") == {"a": []}
+    assert fill(schema, "a: 2024-05-06 and 2024-05-07") == {"a": ["2024-05-06", "2024-05-07"]}
+
+
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=150)
 @given(
     st.dictionaries(

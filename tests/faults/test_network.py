@@ -274,6 +274,9 @@ def test_a_lookup_without_end_is_a_timeout(ask, monkeypatch, transport):
             ask("http://slow.example", timeout=Timeout(connect=0.2))
     finally:
         end.set()
+        for thread in threading.enumerate():  # else the next case could join its lookup
+            if thread.name == "look up slow.example":
+                thread.join()
 
 
 DESCRIPTORS = """
