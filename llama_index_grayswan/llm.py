@@ -251,6 +251,7 @@ class GraySwan(ModelSettings, FunctionCallingLLM):
         given, names = _split_arguments(arguments)
         return await self._aask(turns_from_messages(messages), given, stream=stream), names
 
+    @with_signature
     def _prepare_chat_with_tools(
         self,
         tools: Sequence[BaseTool],
@@ -303,6 +304,7 @@ class GraySwan(ModelSettings, FunctionCallingLLM):
             response, required=error_on_no_tool_call, strict=error_on_no_tool_call
         )
 
+    @with_signature
     def predict_and_call(self, tools: Sequence[BaseTool], *args: Any, **kwargs: Any) -> Any:
         """Let the model call one of the tools, and run it; arguments are those of LlamaIndex.
 
@@ -313,6 +315,7 @@ class GraySwan(ModelSettings, FunctionCallingLLM):
         with tool_lookup():
             return super().predict_and_call(callable_by_core(tools), *args, **kwargs)
 
+    @with_signature
     async def apredict_and_call(self, tools: Sequence[BaseTool], *args: Any, **kwargs: Any) -> Any:
         """`predict_and_call`, async."""
         with tool_lookup():
@@ -344,6 +347,7 @@ class GraySwan(ModelSettings, FunctionCallingLLM):
         )
         return awhole_at_end(objects, output_cls)
 
+    @with_signature
     async def astructured_predict(
         self,
         output_cls: type[Model],

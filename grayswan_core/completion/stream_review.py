@@ -56,7 +56,7 @@ class StreamReview:
         if usage := chunk.get("usage"):
             self._has_usage = True
             self._put_total(chunk, Usage.model_validate(usage))
-        is_last = [choice for choice in chunk.get("choices", ()) if choice.get("finish_reason")]
+        is_last = any(choice.get("finish_reason") for choice in chunk.get("choices", ()))
         chunks: Sequence[Chunk] = [*self._spare_calls(answer), chunk] if is_last else [chunk]
         if not self._open:
             self._held += chunks

@@ -23,7 +23,7 @@ from grayswan_core.cygnal.holdback import Holdback, answer_check, partial_check
 from grayswan_core.cygnal.input_review import (
     AsyncInputReview,
     BaseReview,
-    InputBlockedError,
+    BlockedError,
     InputReview,
 )
 from grayswan_core.cygnal.protection import Protection
@@ -184,7 +184,7 @@ class GuardedCall(_Outcomes[_M, _R, _C], InputReview[_M]):
             self.wait()
             checks = self._checks(response)
             return self._take(response, [self.run(check) for check in checks])
-        except InputBlockedError as error:
+        except BlockedError as error:
             return self._refusal(error.judgement)
 
     def stream(self, ask: Callable[[list[_M]], Any]) -> Generator[_C, None, None]:
@@ -197,7 +197,7 @@ class GuardedCall(_Outcomes[_M, _R, _C], InputReview[_M]):
             self.open()
             with closing(ask(self.sent)) as chunks:
                 yield from self._released(chunks)
-        except InputBlockedError as error:
+        except BlockedError as error:
             yield self._refusal_chunk(error.judgement)
 
     def _response(self, ask: Callable[[list[_M]], _R]) -> _R:
@@ -205,7 +205,7 @@ class GuardedCall(_Outcomes[_M, _R, _C], InputReview[_M]):
             return ask(self.sent)
         except APIError as error:
             if blocked := self._blocking(error):
-                raise InputBlockedError(blocked) from None
+                raise BlockedError(blocked) from None
             raise
 
     def _blocking(self, error: APIError) -> Judgement | None:
@@ -269,7 +269,7 @@ class AsyncGuardedCall(_Outcomes[_M, _R, _C], AsyncInputReview[_M]):
                 await self.wait()
                 checks = self._checks(response)
                 return self._take(response, [await self.run(check) for check in checks])
-            except InputBlockedError as error:
+            except BlockedError as error:
                 return self._refusal(error.judgement)
 
     async def stream(self, ask: Callable[[list[_M]], Any]) -> AsyncGenerator[_C, None]:
@@ -287,7 +287,7 @@ class AsyncGuardedCall(_Outcomes[_M, _R, _C], AsyncInputReview[_M]):
                 ):
                     async for chunk in released:
                         yield chunk
-            except InputBlockedError as error:
+            except BlockedError as error:
                 yield self._refusal_chunk(error.judgement)
 
     async def _response(self, ask: Callable[[list[_M]], Coroutine[Any, Any, _R]]) -> _R:
@@ -295,7 +295,7 @@ class AsyncGuardedCall(_Outcomes[_M, _R, _C], AsyncInputReview[_M]):
             return await self.answer(ask(self.sent))
         except APIError as error:
             if blocked := await self._blocking(error):
-                raise InputBlockedError(blocked) from None
+                raise BlockedError(blocked) from None
             raise
 
     async def _blocking(self, error: APIError) -> Judgement | None:

@@ -20,15 +20,18 @@ from grayswan_core.cygnal.racing import AsyncRace, Race
 from grayswan_core.cygnal.verdict import Judgement
 from grayswan_core.wire import MonitorMessage
 
-__all__ = ["AsyncInputReview", "BaseReview", "InputBlockedError", "InputReview"]
+__all__ = ["AsyncInputReview", "BaseReview", "BlockedError", "InputReview"]
 
 _M = TypeVar("_M")
 _T = TypeVar("_T")
 _Plan: TypeAlias = Generator[list[Check], list[Judgement], Prepared[_M]]
 
 
-class InputBlockedError(Exception):
-    """The input is blocked, so there is no response; caught by whoever calls the model."""
+class BlockedError(Exception):
+    """There is no response: the input is blocked, or what the model's error holds of a response.
+
+    Caught by whoever calls the model.
+    """
 
     def __init__(self, judgement: Judgement) -> None:
         super().__init__(judgement.stage)
@@ -67,7 +70,7 @@ class BaseReview(Generic[_M]):
         if self.protection.blocking(judgement) is None:
             return
         if self.protection.exit_behavior != "replace":
-            raise InputBlockedError(judgement)
+            raise BlockedError(judgement)
         self._prepared.replace_input()
         self.replaced = True
 
@@ -98,7 +101,7 @@ class InputReview(BaseReview[_M]):
         """Judge what comes before the call.
 
         Raises:
-            InputBlockedError: the input is blocked.
+            BlockedError: the input is blocked.
         """
         self._prepared = self._drive()
         check = self._prepared.check
@@ -121,7 +124,7 @@ class InputReview(BaseReview[_M]):
         """Wait until the input is judged.
 
         Raises:
-            InputBlockedError: it is blocked.
+            BlockedError: it is blocked.
         """
         if self._race is not None:
             self._race.wait()
@@ -160,7 +163,7 @@ class AsyncInputReview(BaseReview[_M]):
         """Judge what comes before the call.
 
         Raises:
-            InputBlockedError: the input is blocked.
+            BlockedError: the input is blocked.
         """
         self._prepared = await self._drive()
         check = self._prepared.check
@@ -187,7 +190,7 @@ class AsyncInputReview(BaseReview[_M]):
         """Wait until the input is judged.
 
         Raises:
-            InputBlockedError: it is blocked.
+            BlockedError: it is blocked.
         """
         if self._race is not None:
             await self._race.wait()

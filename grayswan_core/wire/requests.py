@@ -173,8 +173,8 @@ class ChatRequest(SentBody):
             ValueError: a text is not valid Unicode, or a tool's schema is not valid JSON.
         """
         wanted = True if stream else None
-        same = self.stream is wanted
-        return (self if same else self.model_copy(update={"stream": wanted})).to_json()
+        request = self if self.stream is wanted else self.model_copy(update={"stream": wanted})
+        return request.to_json()
 
 
 class ModerationRequest(SentBody):

@@ -1,6 +1,7 @@
 import inspect
 
 import pytest
+import wrapt
 
 from grayswan_core.signature import with_signature
 from langchain_grayswan import ChatGraySwan
@@ -26,12 +27,12 @@ def test_a_bound_method_has_no_self():
     assert list(inspect.signature(Model().hook).parameters) == ["text"]
 
 
-# What LangChain's `_generate_with_cache` and LlamaIndex's dispatcher inspect at each call.
+# What LangChain's `_generate_with_cache` inspects at each call, and LlamaIndex's dispatcher: all
+# that it has wrapped.
 HOOKS = {
-    ChatGraySwan: ("_generate", "_agenerate"),
-    GraySwan: (
-        *("chat", "achat", "stream_chat", "astream_chat"),
-        *("complete", "acomplete", "stream_complete", "astream_complete"),
+    ChatGraySwan: ["_generate", "_agenerate"],
+    GraySwan: sorted(
+        name for name, hook in vars(GraySwan).items() if isinstance(hook, wrapt.FunctionWrapper)
     ),
 }
 

@@ -3,6 +3,8 @@ from __future__ import annotations
 import pickle
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from langchain_core.load import dumps
 from langchain_core.messages import AIMessageChunk
 from langchain_core.outputs import ChatGenerationChunk
@@ -38,6 +40,50 @@ def message(said, **fields):
 def chunk(finish_reason=None, usage=None, **delta):
     choice = {"index": 0, "delta": delta, "finish_reason": finish_reason}
     return Chunk({**HEAD, "choices": [choice], "usage": usage})
+
+
+def state(made):
+    names = ("__dict__", "__pydantic_fields_set__", "__pydantic_extra__", "__pydantic_private__")
+    return [type(made), *(getattr(made, name) for name in names)]
+
+
+def constructed(made):
+    return type(made)(**{name: getattr(made, name) for name in made.model_fields_set})
+
+
+COUNTS = st.integers(0, 10**6)
+DETAILS = st.none() | st.dictionaries(st.sampled_from(["cached_tokens", "audio_tokens"]), COUNTS)
+USAGES = st.none() | st.fixed_dictionaries(
+    {"prompt_tokens": COUNTS, "completion_tokens": COUNTS},
+    optional={"total_tokens": COUNTS, "prompt_tokens_details": DETAILS},
+)
+CALLS = st.none() | st.lists(
+    st.fixed_dictionaries(
+        {
+            "id": st.text(),
+            "function": st.fixed_dictionaries(
+                {"name": st.text(), "arguments": st.sampled_from(['{"a": 1}', '{"a', "", "[]"])}
+            ),
+        }
+    ),
+    max_size=2,
+)
+SAID = st.fixed_dictionaries(
+    {"content": st.none() | st.text()},
+    optional={"refusal": st.none() | st.text(), "tool_calls": CALLS},
+)
+
+
+@given(
+    st.lists(SAID, min_size=1, max_size=3),
+    st.none() | st.sampled_from(["stop", "length", "tool_calls", "content_filter"]),
+    USAGES,
+)
+def test_what_is_copied_is_what_constructors_make(messages, finish_reason, usage):
+    result = result_from_response(response(*messages, finish_reason=finish_reason, usage=usage))
+    for generation in result.generations:
+        assert state(generation) == state(constructed(generation))
+        assert state(generation.message) == state(constructed(generation.message))
 
 
 def call_delta(index, arguments="", **head):
