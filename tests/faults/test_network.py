@@ -106,10 +106,15 @@ def serving(handle):
         thread.join()
 
 
-def over_tls(authority, answer_with, *, name="localhost", **options):
-    """A handler that answers each request over TLS."""
+def server_context(authority, name="localhost"):
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert(name).configure_cert(context)
+    return context
+
+
+def over_tls(authority, answer_with, *, name="localhost", **options):
+    """A handler that answers each request over TLS."""
+    context = server_context(authority, name)
     for option, value in options.items():
         setattr(context, option, value)
 
@@ -179,6 +184,31 @@ def test_tls_that_breaks_in_the_midst_is_a_connection_error(ask, authority, trus
         with pytest.raises(APIConnectionError, match="broke before") as caught:
             ask(f"https://localhost:{port}")
         assert caught.value.is_retryable
+
+
+@pytest.mark.parametrize("resets", [False, True])
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_connection_that_ends_before_a_request_is_no_timeout(
+    ask, authority, trusted, scheme, resets
+):
+    """As of a load balancer that has no server behind it."""
+
+    def leave(connection):
+        if resets:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    handle = leave
+    if scheme == "https":
+        context = server_context(authority)
+
+        def handle(connection):
+            with context.wrap_socket(connection, server_side=True) as secured:
+                leave(secured)
+
+    with serving(handle) as port, pytest.raises(APIConnectionError) as caught:
+        ask(f"{scheme}://localhost:{port}")
+    assert type(caught.value) is APIConnectionError
+    assert caught.value.is_retryable
 
 
 def test_a_handshake_without_end_is_a_timeout(ask):

@@ -79,6 +79,8 @@ class AsyncConnection(asyncio.Protocol):
     async def request(self, request: Request, deadline: Deadline) -> ResponseParser:
         """Send a request and parse its response as far as the end of its head."""
         self._parser = parser = ResponseParser()
+        if not self._is_open:
+            parser.feed_eof()  # it ended before its call could begin, and says nothing more
         for number in range(piece_count(request)):
             while not self._writes and self._is_open and not parser.has_head:
                 await self._wait(deadline, "write")
@@ -147,10 +149,10 @@ class AsyncConnection(asyncio.Protocol):
     # --- the pool's
 
     def is_usable(self) -> bool:
-        """Whether it is open and nothing has arrived since the last response."""
+        """Whether it is open, reads, and nothing has arrived since the last response."""
         parser = self._parser
         answered = parser is None or (parser.complete and parser.reusable)
-        return self._is_open and answered and is_silent(self._socket)
+        return self._is_open and self._reads and answered and is_silent(self._socket)
 
     def close(self) -> None:
         """Close it without waiting; the peer sees it within a turn of the loop."""

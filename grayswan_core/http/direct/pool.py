@@ -145,9 +145,9 @@ class Pool(Generic[_C]):
             self.discard(self._idle.pop()[0])
 
     def close(self) -> None:
-        """Close every connection, also those in use."""
+        """Close every connection, also those in use: their calls fail, and give up their places."""
         for connection in list(self._connections):
-            self.discard(connection)
+            connection.close()
 
     @property
     def is_empty(self) -> bool:

@@ -143,6 +143,19 @@ async def test_a_connection_that_ends_before_the_head_is_no_response(pair):
     assert pair.connection is await pair.closed.get()
 
 
+@pytest.mark.parametrize("spoil", ["bytes", "end", "close"])
+async def test_a_connection_that_ends_before_its_request_fails_at_once(pair, spoil):
+    if spoil == "bytes":
+        pair.server.sendall(GOOD)
+    elif spoil == "end":
+        pair.server.shutdown(socket.SHUT_WR)
+    else:
+        pair.server.close()
+    assert pair.connection is await pair.closed.get()
+    with pytest.raises(ProtocolError, match="closed"):
+        await pair.connection.request(post(), deadline(read=None))
+
+
 async def test_a_body_that_ends_too_soon_is_no_response(pair):
     parser = await pair.request(GOOD[:-1])
     pair.server.shutdown(socket.SHUT_WR)
@@ -201,6 +214,15 @@ async def test_a_slow_reader_makes_the_server_wait_and_loses_nothing(pair):
     await sending
     assert body == read
     assert pair.connection.is_usable()
+
+
+async def test_a_connection_whose_reader_left_while_it_was_paused_is_not_usable(pair):
+    body = bytes(1024 * 1024)
+    parser = await pair.request(whole(body)[: -len(body)])
+    for _ in range(4):  # no reader takes it
+        pair.connection.data_received(body[:262_144])
+    assert parser.reusable
+    assert not pair.connection.is_usable()
 
 
 async def test_a_cancelled_wait_leaves_nothing_behind(pair):

@@ -164,6 +164,9 @@ def test_the_end_of_a_loop_closes_its_connections_in_use_too(key, shuts_down):
         pools = await loop_pools()
         idle, used = (Connection(pools.pool(key())) for _ in range(2))
         pools.pool(key()).give_back(idle)
+        turn = asyncio.get_running_loop().create_future()
+        turn.add_done_callback(print)  # as a call does that waits: a closed loop runs none
+        pools.pool(key()).stand_in_line(turn.set_result)
         return pools, idle, used
 
     loop = asyncio.new_event_loop()
