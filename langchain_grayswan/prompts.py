@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cache
 from typing import Any, ClassVar, TypeVar, cast
 
 from langchain_core.documents import Document
 from langchain_core.messages import BaseMessage
 from langchain_core.prompts import (
-    BaseChatPromptTemplate,
     BasePromptTemplate,
     ChatMessagePromptTemplate,
     ChatPromptTemplate,
@@ -112,6 +111,8 @@ def _marking(part: Any, names: frozenset[str]) -> Any:
     shown = frozenset() if isinstance(part, BaseMessage) else names & _variables(part)
     if not shown or names <= getattr(type(part), "untrusted", frozenset()):
         return part
+    if _formats_in_its_own_way(part):
+        raise _unknown(part, shown)
     if isinstance(part, ChatPromptTemplate):
         return _of_class(part, _MarksParts, names)
     if isinstance(part, MessagesPlaceholder):
@@ -129,12 +130,41 @@ def _marking(part: Any, names: frozenset[str]) -> Any:
             else _marking(inner, names)
         )
         return part.model_copy(update={"prompt": inner})
-    if isinstance(part, BaseChatPromptTemplate) and hasattr(part, "example_prompt"):
+    if isinstance(part, FewShotChatMessagePromptTemplate):
         return part
-    raise ConfigurationError(
+    raise _unknown(part, shown)
+
+
+def _unknown(part: Any, shown: Collection[str]) -> ConfigurationError:
+    return ConfigurationError(
         f"untrusted_variables() does not know how a {type(part).__name__} shows"
         f" {', '.join(sorted(shown))}. Mark the value itself:"
         " mark_untrusted(text)."
+    )
+
+
+_METHODS = frozenset(
+    {
+        *("format", "format_messages", "format_prompt", "invoke"),
+        *("aformat", "aformat_messages", "aformat_prompt", "ainvoke"),
+    }
+)
+
+# What comes before these methods marks all that they are given, or all that they give.
+_MARKED_METHODS: dict[type, set[str]] = {
+    StringPromptTemplate: {"format", "aformat"},
+    MessagesPlaceholder: {"format_messages"},
+}
+
+
+def _formats_in_its_own_way(part: Any) -> bool:
+    """Whether its class has methods of its own by which it may show a value."""
+    known = [names for kind, names in _MARKED_METHODS.items() if isinstance(part, kind)]
+    methods = _METHODS.difference(*known)
+    return any(
+        not each.__module__.startswith(("langchain_core.", "langchain_grayswan."))
+        and not methods.isdisjoint(vars(each))
+        for each in type(part).__mro__
     )
 
 

@@ -6,15 +6,19 @@ import pytest
 from langchain_core.documents import Document
 from langchain_core.load import dumps, loads
 from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.prompt_values import StringPromptValue
 from langchain_core.prompts import (
+    BasePromptTemplate,
     ChatPromptTemplate,
     FewShotChatMessagePromptTemplate,
     FewShotPromptTemplate,
+    FewShotPromptWithTemplates,
     HumanMessagePromptTemplate,
     MessagesPlaceholder,
     PromptTemplate,
 )
 from langchain_core.prompts.image import ImagePromptTemplate
+from trusted import HOSTILE, trusted
 
 from grayswan_core import ConfigurationError
 from grayswan_core.untrusted.marks import mark_untrusted
@@ -201,6 +205,64 @@ def test_what_is_not_there_or_not_known_is_refused():
     prompt = ChatPromptTemplate([HumanMessagePromptTemplate(prompt=[image])])
     with pytest.raises(ConfigurationError, match="how a ImagePromptTemplate shows page"):
         untrusted_variables(prompt, "page")
+
+
+PAGES = ChatPromptTemplate([("human", "{page}")])
+
+# Each kind of prompt and of its parts, and how one of its class is made.
+PARTS = {
+    PromptTemplate: lambda kind: kind.from_template("{page}"),
+    ChatPromptTemplate: lambda kind: kind([("human", "{page}")]),
+    MessagesPlaceholder: lambda kind: kind("page"),
+    HumanMessagePromptTemplate: lambda kind: kind.from_template("{page}"),
+    FewShotChatMessagePromptTemplate: lambda kind: kind(
+        examples=[], example_prompt=PAGES, input_variables=["page"]
+    ),
+    FewShotPromptTemplate: lambda kind: kind(
+        examples=[],
+        example_prompt=PromptTemplate.from_template("{page}"),
+        suffix="{page}",
+        input_variables=["page"],
+    ),
+    FewShotPromptWithTemplates: lambda kind: kind(
+        examples=[],
+        example_prompt=PromptTemplate.from_template("{page}"),
+        suffix=PromptTemplate.from_template("{page}"),
+        input_variables=["page"],
+    ),
+}
+METHODS = ["format", "format_messages", "format_prompt", "invoke"]
+
+
+@pytest.mark.parametrize("kind", PARTS)
+@pytest.mark.parametrize("method", [*METHODS, *(f"a{each}" for each in METHODS)])
+async def test_a_part_that_shows_values_in_its_own_way_marks_them_or_is_refused(kind, method):
+    """Whatever method of a class is overridden: what it is given in the end is marked."""
+    seen = []
+
+    def own(self, *args, **kwargs):
+        seen.append((args, kwargs))
+        text = str(*args) + str(kwargs)
+        if "messages" in method:
+            return [HumanMessage(text)]
+        if "prompt" in method or "invoke" in method:
+            return StringPromptValue(text=text)
+        return HumanMessage(text) if kind is HumanMessagePromptTemplate else text
+
+    async def aown(self, *args, **kwargs):
+        return own(self, *args, **kwargs)
+
+    methods = {"__module__": __name__, method: aown if method[0] == "a" else own}
+    part = PARTS[kind](type("Own", (kind,), methods))
+    is_whole = isinstance(part, BasePromptTemplate)
+    try:
+        prompt = untrusted_variables(part if is_whole else ChatPromptTemplate([part]), "page")
+    except ConfigurationError as error:
+        assert "how a Own shows page" in str(error)  # noqa: PT017 - either is right
+        return
+    given = {"page": [("human", HOSTILE)] if kind is MessagesPlaceholder else HOSTILE}
+    shown = [prompt.invoke(given), await prompt.ainvoke(given)]
+    assert "every" not in trusted([each.to_string() for each in shown])
 
 
 @pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
