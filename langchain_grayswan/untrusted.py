@@ -16,7 +16,6 @@ from langchain_core.callbacks import (
 )
 from langchain_core.document_loaders import BaseLoader
 from langchain_core.documents import Document
-from langchain_core.language_models import BaseLanguageModel
 from langchain_core.messages import BaseMessage
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableSerializable
@@ -24,6 +23,7 @@ from pydantic import BaseModel
 
 from grayswan_core import ConfigurationError
 from grayswan_core.untrusted.values import mark_untrusted, strip_with
+from langchain_grayswan.holding import holds_model
 from langchain_grayswan.marking import marked_document
 from langchain_grayswan.marking_tools import untrusted_tool, untrusted_tools
 
@@ -167,28 +167,13 @@ def untrusted_retriever(
     return UntrustedRetriever(retriever=retriever, mark_metadata=metadata)
 
 
-def holds_model(value: Any, *, depth: int = 8) -> bool:
-    """Whether a runnable, or what it is made of, is a language model."""
-    if isinstance(value, BaseLanguageModel):
-        return True
-    if isinstance(value, (list, tuple)):
-        inner: Iterable[Any] = value
-    elif isinstance(value, dict):
-        inner = value.values()
-    elif isinstance(value, BaseModel):
-        inner = vars(value).values()
-    else:
-        return False
-    return depth > 0 and any(holds_model(each, depth=depth - 1) for each in inner)
-
-
 def _marked_inside(retriever: Any) -> Any:
     """A copy of a retriever whose inner retrievers are marked."""
     fields = vars(retriever) if isinstance(retriever, BaseModel) else {}
     marked = {
         name: _marked_each(value)
         for name, value in fields.items()
-        if _is_retriever(value) or (isinstance(value, list) and any(map(_is_retriever, value)))
+        if _is_retriever(value) or any(map(_is_retriever, _members(value)))
     }
     if not marked:
         raise ConfigurationError(
@@ -199,11 +184,19 @@ def _marked_inside(retriever: Any) -> Any:
 
 
 def _marked_each(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_marked_each(each) for each in value]
+    if isinstance(value, dict):
+        return {name: _marked_each(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(_marked_each, value))
     if not _is_retriever(value) or isinstance(value, UntrustedRetriever):
         return value
     return untrusted_retriever(value, allow_models=True)
+
+
+def _members(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, (list, tuple)) else ()
 
 
 def _is_retriever(value: Any) -> bool:

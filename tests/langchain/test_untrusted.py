@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import pytest
 from langchain_core.caches import InMemoryCache
@@ -208,6 +209,19 @@ def test_a_retriever_that_holds_a_model_is_refused_or_marked_on_both_sides(
     assert all(has_marks(document.page_content) for document in found)
     assert [("user", "Sum up:\n[data 1]"), ("data", "[data 1]\nSecond.")] == sent(server)
     assert shelf.documents[0].page_content == PAGE
+
+
+@pytest.mark.parametrize("of", [list, tuple, lambda each: {"a": each[0]}])
+def test_retrievers_that_a_model_reads_are_marked_in_any_collection(model, shelf, of):
+    class Holds(Shelf):
+        inner: Any
+        model: Any
+
+    holds = Holds(documents=[], inner=of([shelf]), model=model)
+    marked = untrusted_retriever(holds, allow_models=True)
+    inner = marked.retriever.inner
+    (found,) = inner.values() if isinstance(inner, dict) else inner
+    assert isinstance(found, UntrustedRetriever)
 
 
 def test_a_retriever_whose_model_reads_from_nowhere_known_is_refused(model, documents):
