@@ -8,7 +8,9 @@ promise: `docs/untrusted-content.md`. For a whole engine or agent, see `secure`.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -30,6 +32,7 @@ __all__ = [
     "mark_late",
     "mark_nodes",
     "mark_untrusted",
+    "marked_block",
     "shown_text",
     "strip_marks",
 ]
@@ -85,8 +88,9 @@ def shown_text(node: BaseNode) -> str:
 def _marked_node(node: BaseNode, *, metadata: bool) -> BaseNode:
     text = shown_text(node)
     about = mark_metadata(node.metadata) if metadata else dict(node.metadata)
+    left = _PROGRAMS if metadata else {*_PROGRAMS, "relationships"}
     update: dict[str, Any] = {
-        "id_": mark_name(node.node_id),
+        **{name: _marked_part(value) for name, value in vars(node).items() if name not in left},
         "metadata": about,
         "excluded_llm_metadata_keys": list(about),
     }
@@ -98,6 +102,31 @@ def _marked_node(node: BaseNode, *, metadata: bool) -> BaseNode:
     return marked
 
 
+# What of a node a program writes, or what is marked in another way.
+_PROGRAMS = frozenset(
+    {
+        *("text", "text_resource", "metadata", "obj", "embedding"),
+        *("text_template", "metadata_template", "metadata_separator"),
+        *("excluded_embed_metadata_keys", "excluded_llm_metadata_keys"),
+    }
+)
+
+
+def _marked_part(value: Any) -> Any:
+    """A part of a node or a message, with every text in it marked that is more than a name."""
+    if isinstance(value, str) and not isinstance(value, Enum):
+        return mark_name(value)
+    if isinstance(value, (list, tuple)):
+        return [_marked_part(each) for each in value]
+    if isinstance(value, dict):
+        return {_marked_part(key): _marked_part(each) for key, each in value.items()}
+    if isinstance(value, TextBlock):
+        return value.model_copy(update={"text": mark_untrusted(value.text)})
+    if isinstance(value, BaseModel):
+        return value.model_copy(update={n: _marked_part(each) for n, each in vars(value).items()})
+    return value
+
+
 def mark_late(value: Any) -> Any:
     """What a template is filled with, with every text in it marked.
 
@@ -105,7 +134,12 @@ def mark_late(value: Any) -> Any:
     ticks, and cost the same for a text of any length. Messages and nodes stay what they are.
     """
     if isinstance(value, ChatMessage):
-        return value.model_copy(update={"blocks": [_marked_block(each) for each in value.blocks]})
+        return value.model_copy(
+            update={
+                "blocks": [marked_block(each, _marked_late) for each in value.blocks],
+                "additional_kwargs": _marked_part(value.additional_kwargs),
+            }
+        )
     if isinstance(value, NodeWithScore):
         return mark_nodes([value])[0]
     if isinstance(value, BaseNode):
@@ -115,10 +149,19 @@ def mark_late(value: Any) -> Any:
     return mark_all(value, ticks=False)
 
 
-def _marked_block(block: ContentBlock) -> ContentBlock:
+_marked_late = partial(mark_untrusted, ticks=False)
+
+
+def marked_block(block: ContentBlock, mark: Callable[[str], str]) -> ContentBlock:
+    """A block of a message or of a tool's output, marked.
+
+    Args:
+        block: The block, which is left as it is.
+        mark: Marks a block of text.
+    """
     if isinstance(block, TextBlock):
-        return TextBlock(text=mark_untrusted(block.text, ticks=False))
-    return block
+        return block.model_copy(update={"text": mark(block.text)})
+    return cast("ContentBlock", _marked_part(block))
 
 
 def strip_marks(value: _T) -> _T:
