@@ -22,7 +22,7 @@ from langchain_core.outputs import ChatGenerationChunk, ChatResult
 
 from grayswan_core import ConfigurationError
 from grayswan_core.request.roles import assign_roles
-from grayswan_core.untrusted.marks import may_have_marks
+from grayswan_core.untrusted.marks import has_marks, may_have_marks
 from grayswan_core.untrusted.tool_results import refuse_marks, translate
 from grayswan_core.wire import Message
 from langchain_grayswan.errors import langchain_errors
@@ -110,7 +110,7 @@ def _translated(
     """What another vendor's model is sent; the same where nothing in it is untrusted."""
     tools = arguments.get("tools") or ()
     described = json.dumps(tools, default=str, ensure_ascii=False)
-    said = json.dumps([[m.content, getattr(m, "tool_calls", 0)] for m in messages], default=str)
+    said = json.dumps([m.model_dump(exclude={"artifact"}) for m in messages], default=str)
     is_data = any(isinstance(message, DataMessage) for message in messages)
     with langchain_errors():
         refuse_marks({name: each for name, each in arguments.items() if name != "tools"})
@@ -128,11 +128,18 @@ def _separated(
     for message in messages:
         own = list(islice(left, len(turns_from_messages([message]))))
         if len(own) == 1:
-            kept[id(own[0])] = message
+            kept[id(own[0])] = _without_marked_fields(message)
     translated, renewed = translate(sent, tools)
     if tools:
         arguments = {**arguments, "tools": renewed}
     return [kept.get(id(each)) or _message(each) for each in translated], arguments
+
+
+def _without_marked_fields(message: BaseMessage) -> BaseMessage:
+    """The message without a provider's own fields, or a name, that hold untrusted text."""
+    fields: dict[str, Any] = {"additional_kwargs": {}, "name": None}
+    marked = [n for n in fields if has_marks(json.dumps(getattr(message, n), default=str))]
+    return message.model_copy(update={name: fields[name] for name in marked}) if marked else message
 
 
 def _message(message: Message) -> BaseMessage:

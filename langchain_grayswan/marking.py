@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, cast
 
 from langchain_core.documents import Document
@@ -28,19 +28,30 @@ def marked_document(document: Document, *, metadata: bool = True, ticks: bool = 
     if metadata:
         update["metadata"] = mark_metadata(document.metadata)
         update["id"] = mark_name(document.id) if document.id else document.id
-    return document.model_copy(update=update)
+    own = _fields(document) - {*Document.model_fields}
+    return document.model_copy(update={**_marked_each(document, own), **update})
 
 
 def marked_message(message: BaseMessage, *, ticks: bool = True) -> BaseMessage:
-    """A copy of a message whose text and arguments of calls are marked, and not its artifact."""
-    update: dict[str, Any] = {"content": _marked_content(message.content, ticks=ticks)}
-    if calls := getattr(message, "tool_calls", None):
-        update["tool_calls"] = [{**each, "args": mark_all(each["args"])} for each in calls]
+    """A copy of a message with all that it says marked, and not its artifact."""
+    update: dict[str, Any] = {
+        "content": _marked_content(message.content, ticks=ticks),
+        "additional_kwargs": _marked_parts(message.additional_kwargs),
+        "name": _marked_parts(message.name),
+    }
+    for calls in ("tool_calls", "invalid_tool_calls", "tool_call_chunks"):
+        if made := getattr(message, calls, None):
+            update[calls] = [{**_marked_parts(c), "args": mark_all(c["args"])} for c in made]
     return message.model_copy(update=update)
 
 
-def marked_result(result: Any) -> Any:
+def marked_result(result: Any, state: Any = None) -> Any:
     """What a tool returned, marked: a message, documents, a `Command`, or any other value.
+
+    Args:
+        result: What it returned.
+        state: The state that a `Command` changes. What it only repeats of that, as one that hands
+            a conversation over to another agent does, stays as it is.
 
     Raises:
         TypeError: a `Command` carries an object that cannot be marked.
@@ -52,10 +63,12 @@ def marked_result(result: Any) -> Any:
     if dataclasses.is_dataclass(result) and hasattr(result, "update"):
         command = cast("Any", result)
         return dataclasses.replace(
-            command, update=_marked_state(command.update), goto=_marked_goto(command.goto)
+            command,
+            update=_marked_state(command.update, state),
+            goto=_marked_goto(command.goto, state),
         )
     if isinstance(result, list):
-        return [marked_result(item) for item in result]
+        return [marked_result(item, state) for item in result]
     return mark_output(result) if isinstance(result, str) else mark_all(result)
 
 
@@ -70,40 +83,75 @@ def _marked_content(
 def _marked_block(block: str | dict[Any, Any], *, ticks: bool) -> str | dict[Any, Any]:
     if isinstance(block, str):
         return mark_untrusted(block, ticks=ticks)
-    text = block.get("text")
-    return {**block, "text": mark_untrusted(text, ticks=ticks)} if isinstance(text, str) else block
+    said = {n: mark_untrusted(t, ticks=ticks) for n, t in block.items() if _is_said(n, t)}
+    return {**_marked_parts(block), **said}
 
 
-def _marked_state(value: Any) -> Any:
-    """What a `Command` changes of a state. Names stay, so that the program can compare them."""
+def _is_said(name: Any, value: Any) -> bool:
+    return name == "text" and isinstance(value, str)
+
+
+def _marked_state(update: Any, state: Any) -> Any:
+    """What a `Command` changes of a state, by channel; what was in the state before stays."""
+    if not isinstance(update, Mapping):
+        return _marked_parts(update)
+    before = state if isinstance(state, Mapping) else {}
+    return {name: _marked_channel(value, before.get(name)) for name, value in update.items()}
+
+
+def _marked_channel(value: Any, before: Any) -> Any:
+    if before is not None and type(value) is type(before) and value == before:
+        return value
+    if isinstance(value, list) and isinstance(before, list):
+        return [each if each in before else _marked_parts(each) for each in value]
+    return _marked_parts(value)
+
+
+def _marked_parts(value: Any) -> Any:
+    """A value of any make with every text in it marked that is more than a name (`mark_name`).
+
+    Raises:
+        TypeError: it holds an object that may hold text anywhere.
+    """
     if isinstance(value, str):
         return mark_name(value)
     if isinstance(value, (BaseMessage, Document)):
         return marked_result(value)
     if isinstance(value, Mapping):
-        return {key: _marked_state(item) for key, item in value.items()}
+        return {_marked_parts(key): _marked_parts(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
-        return type(value)(map(_marked_state, value))
+        return type(value)(map(_marked_parts, value))
     return value if isinstance(value, ATOMS) else _marked_fields(value)
 
 
 def _marked_fields(value: Any) -> Any:
     if isinstance(value, BaseModel):
-        held = {name: getattr(value, name) for name in type(value).model_fields}
-        return value.model_copy(update=_marked_state(held))
+        return value.model_copy(update=_marked_each(value, _fields(value)))
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        held = {each.name: getattr(value, each.name) for each in dataclasses.fields(value)}
-        return dataclasses.replace(value, **_marked_state(held))
+        names = {each.name for each in dataclasses.fields(value)}
+        return dataclasses.replace(value, **_marked_each(value, names))
     raise TypeError(
-        f"A tool's Command carries a {type(value).__name__}, and it is not known where that holds"
-        " text. Carry texts, lists, dicts, documents, messages, dataclasses or pydantic models."
+        f"It is not known where a {type(value).__name__} that a tool's Command or message carries"
+        " holds text. Carry texts, lists, dicts, documents, messages, dataclasses or pydantic"
+        " models."
     )
 
 
-def _marked_goto(goto: Any) -> Any:
+def _marked_each(value: Any, names: Collection[str]) -> dict[str, Any]:
+    return {name: _marked_parts(getattr(value, name)) for name in names}
+
+
+def _fields(model: BaseModel) -> set[str]:
+    """The names of all that a model holds, also of what its class does not name."""
+    return {*type(model).model_fields, *(model.model_extra or ())}
+
+
+def _marked_goto(goto: Any, state: Any) -> Any:
     """Where a `Command` goes: nodes by name, or with what each is to be given."""
     if isinstance(goto, str):
         return goto
     if isinstance(goto, (list, tuple)):
-        return [_marked_goto(each) for each in goto]
-    return type(goto)(goto.node, _marked_state(goto.arg)) if hasattr(goto, "arg") else goto
+        return [_marked_goto(each, state) for each in goto]
+    if not hasattr(goto, "arg"):
+        return goto
+    return type(goto)(goto.node, _marked_state(goto.arg, state))

@@ -16,7 +16,7 @@ from langgraph.prebuilt.tool_node import ToolCallRequest
 from langgraph.types import Command
 
 from langchain_grayswan.marking import marked_result
-from langchain_grayswan.marking_tools import described_elsewhere, marking_errors
+from langchain_grayswan.marking_tools import described_elsewhere, marking_errors, tool_name
 
 __all__ = ["UntrustedTools"]
 
@@ -47,14 +47,14 @@ class UntrustedTools(AgentMiddleware[Any, Any]):
     ) -> _Result:
         """The tool's result, marked."""
         with marking_errors(request.tool):
-            return self._marked(handler(request))
+            return self._marked(handler(request), request)
 
     async def awrap_tool_call(
         self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], Awaitable[_Result]]
     ) -> _Result:
         """`wrap_tool_call`, async."""
         with marking_errors(request.tool):
-            return self._marked(await handler(request))
+            return self._marked(await handler(request), request)
 
     def wrap_model_call(
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], ModelResponse[Any]]
@@ -70,8 +70,8 @@ class UntrustedTools(AgentMiddleware[Any, Any]):
         """`wrap_model_call`, async."""
         return await handler(self._described(request))
 
-    def _marked(self, result: _Result) -> _Result:
-        marked: _Result = marked_result(result)
+    def _marked(self, result: _Result, request: ToolCallRequest) -> _Result:
+        marked: _Result = marked_result(result, request.state)
         return marked
 
     def _described(self, request: ModelRequest[Any]) -> ModelRequest[Any]:
@@ -83,6 +83,4 @@ class UntrustedTools(AgentMiddleware[Any, Any]):
     def _is_foreign(self, tool: BaseTool | dict[str, Any]) -> bool:
         if isinstance(self._foreign, bool):
             return self._foreign
-        if isinstance(tool, BaseTool):
-            return tool.name in self._foreign
-        return tool.get("function", tool).get("name") in self._foreign
+        return tool_name(tool) in self._foreign

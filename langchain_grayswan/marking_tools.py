@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
+from langchain_core.messages import BaseMessage
 from langchain_core.tools import BaseTool, ToolException
 from langchain_core.tools import tool as make_tool
 from langchain_core.utils.function_calling import convert_to_openai_tool
@@ -15,10 +15,17 @@ from pydantic import ValidationError
 
 from grayswan_core import ConfigurationError
 from grayswan_core.untrusted.marks import has_marks
-from grayswan_core.untrusted.values import mark_all, mark_name, mark_untrusted
+from grayswan_core.untrusted.schemas import check_name, check_names, mark_schema
+from grayswan_core.untrusted.values import mark_all, mark_untrusted
 from langchain_grayswan.marking import marked_result
 
-__all__ = ["described_elsewhere", "marking_errors", "untrusted_tool", "untrusted_tools"]
+__all__ = [
+    "described_elsewhere",
+    "marking_errors",
+    "tool_name",
+    "untrusted_tool",
+    "untrusted_tools",
+]
 
 
 def untrusted_tool(tool: BaseTool | Callable[..., Any], *, described: bool = False) -> BaseTool:
@@ -40,7 +47,7 @@ def untrusted_tool(tool: BaseTool | Callable[..., Any], *, described: bool = Fal
     plain_tool = tool if isinstance(tool, BaseTool) else make_tool(tool)
     described = described or isinstance(plain_tool, _MarksDescription)
     if described:
-        _check_names(plain_tool)
+        check_name(plain_tool.name)
     kind = _MarksDescription if described else _MarksResults
     if isinstance(plain_tool, kind):
         return plain_tool
@@ -49,6 +56,7 @@ def untrusted_tool(tool: BaseTool | Callable[..., Any], *, described: bool = Fal
     copy.__class__ = _marking_class(kind, type(bare))
     if described:
         copy.description = mark_untrusted(copy.description, ticks=False)
+        mark_schema(copy.tool_call_schema)  # to refuse a parameter that is no name
     return copy
 
 
@@ -58,7 +66,8 @@ def untrusted_tools(
     """`untrusted_tool` for several, as for all of an MCP server.
 
     Raises:
-        ConfigurationError: there is no list of tools.
+        ConfigurationError: there is no list of tools; or they are described elsewhere, and a name
+            is no name, or that of two.
     """
     given: Any = tools
     if isinstance(given, BaseTool) or not isinstance(given, Iterable):
@@ -66,23 +75,39 @@ def untrusted_tools(
             f"untrusted_tools() takes a list of tools, not a {type(tools).__name__}. For one tool,"
             " use untrusted_tool()."
         )
-    return [untrusted_tool(tool, described=described) for tool in tools]
+    marked = [untrusted_tool(tool, described=described) for tool in tools]
+    if described:
+        check_names(tool.name for tool in marked)
+    return marked
 
 
 class _MarksResults(BaseTool):
     """What `untrusted_tool` puts before a tool's own class."""
 
-    def run(self, *args: Any, **kwargs: Any) -> Any:
+    def run(self, tool_input: str | dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         with marking_errors(self):
-            return marked_result(super().run(*args, **kwargs))
+            result = super().run(tool_input, *args, **kwargs)
+            return marked_result(result, _state_in(tool_input))
 
-    async def arun(self, *args: Any, **kwargs: Any) -> Any:
+    async def arun(self, tool_input: str | dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         with marking_errors(self):
-            return marked_result(await super().arun(*args, **kwargs))
+            result = await super().arun(tool_input, *args, **kwargs)
+            return marked_result(result, _state_in(tool_input))
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The class is made while the program runs, so a pickle cannot name it.
         return _unpickled, (_bare(self), isinstance(self, _MarksDescription))
+
+
+def _state_in(tool_input: Any) -> Any:
+    """The agent's state, if a tool is given it. Only LangGraph has messages among its arguments."""
+    given = tool_input.values() if isinstance(tool_input, dict) else ()
+    for each in (getattr(value, "state", value) for value in given):
+        state = {"messages": each} if isinstance(each, list) else each
+        messages = state.get("messages") if isinstance(state, Mapping) else ()
+        if isinstance(messages, list) and any(isinstance(m, BaseMessage) for m in messages):
+            return state
+    return None
 
 
 class _MarksDescription(_MarksResults):
@@ -94,7 +119,7 @@ class _MarksDescription(_MarksResults):
         schema = bare.tool_call_schema
         if not isinstance(schema, dict):
             schema = convert_to_openai_tool(bare)["function"]["parameters"]
-        return _marked_schema(schema)
+        return mark_schema(schema)
 
     @property
     def args(self) -> dict[str, Any]:
@@ -133,7 +158,7 @@ def marking_errors(tool: BaseTool | None = None) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if type(error).__module__.startswith("langgraph.") or _is_about_arguments(error, tool):
+        if _is_of_the_graph(error) or _is_about_arguments(error, tool):
             raise
         said = str(error)
         error.args = tuple(mark_all(each, ticks=False) for each in error.args)
@@ -142,48 +167,22 @@ def marking_errors(tool: BaseTool | None = None) -> Iterator[None]:
         raise
 
 
+# Others of LangGraph's may quote what a graph inside of the tool has read.
+_OF_THE_GRAPH = {
+    ("langgraph.errors", "GraphBubbleUp"),
+    ("langgraph.prebuilt.tool_node", "ToolInvocationError"),
+}
+
+
+def _is_of_the_graph(error: Exception) -> bool:
+    return any((each.__module__, each.__name__) in _OF_THE_GRAPH for each in type(error).__mro__)
+
+
 def _is_about_arguments(error: Exception, tool: BaseTool | None) -> bool:
     schema = getattr(tool, "args_schema", None)
     return isinstance(error, ValidationError) and (
         isinstance(schema, type) and error.title == schema.__name__
     )
-
-
-def _check_names(tool: BaseTool) -> None:
-    parameters = convert_to_openai_tool(_bare(tool))["function"].get("parameters") or {}
-    for name in (tool.name, *_property_names(parameters)):
-        if not _NAME.fullmatch(name) or has_marks(mark_name(name)):
-            raise ConfigurationError(
-                f"A tool that is described elsewhere has a name that is none: {name!r}. Names"
-                " cannot be marked: the program looks tools and parameters up by them. Leave the"
-                " tool out, or give it another name."
-            )
-
-
-_NAME = re.compile(r"[\w.-]{1,64}")
-
-
-def _property_names(schema: Any) -> Iterator[str]:
-    if isinstance(schema, dict):
-        properties = schema.get("properties")
-        yield from properties if isinstance(properties, dict) else ()
-        yield from (name for each in schema.values() for name in _property_names(each))
-    elif isinstance(schema, list):
-        yield from (name for each in schema for name in _property_names(each))
-
-
-# What a JSON Schema says to its reader; its other texts are names that it is read by.
-_SAID = frozenset({"title", "description", "default", "examples", "const", "$comment"})
-
-
-def _marked_schema(schema: Any, key: str = "") -> Any:
-    if isinstance(schema, dict):
-        return {name: _marked_schema(each, name) for name, each in schema.items()}
-    if isinstance(schema, list):
-        return [_marked_schema(each, key) for each in schema]
-    if isinstance(schema, str):
-        return mark_untrusted(schema, ticks=False) if key in _SAID else mark_name(schema)
-    return schema
 
 
 def described_elsewhere(tool: BaseTool | dict[str, Any]) -> BaseTool | dict[str, Any]:
@@ -194,6 +193,17 @@ def described_elsewhere(tool: BaseTool | dict[str, Any]) -> BaseTool | dict[str,
     """
     if isinstance(tool, BaseTool):
         return untrusted_tool(tool, described=True)
-    return {
-        name: each if name == "name" else _marked_schema(each, name) for name, each in tool.items()
-    }
+    if (name := tool_name(tool)) is not None:
+        check_name(name)
+    return cast("dict[str, Any]", mark_schema(tool))
+
+
+def tool_name(tool: BaseTool | dict[str, Any]) -> str | None:
+    """The name of a tool, in any of the forms that models are given tools in."""
+    if isinstance(tool, BaseTool):
+        return tool.name
+    for form in ("function", "toolSpec"):
+        if isinstance(tool.get(form), dict):
+            return tool_name(tool[form])
+    name = tool.get("name", tool.get("title"))
+    return name if name is None else str(name)

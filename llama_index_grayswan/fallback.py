@@ -23,7 +23,7 @@ from llama_index.core.llms.function_calling import FunctionCallingLLM
 
 from grayswan_core import ConfigurationError
 from grayswan_core.request.roles import assign_roles
-from grayswan_core.untrusted.marks import may_have_marks
+from grayswan_core.untrusted.marks import has_marks, may_have_marks
 from grayswan_core.untrusted.tool_results import refuse_marks, translate
 from grayswan_core.wire import Message
 from llama_index_grayswan.messages import is_data_message, turns_from_messages
@@ -133,11 +133,19 @@ def _translated(
     if not may_have_marks(said) and not any(map(is_data_message, messages)):
         return messages, arguments
     sent = assign_roles(turns_from_messages(messages))
-    kept = {id(own): message for own, message in zip(sent, messages, strict=True)}
+    kept = {id(own): _without_marks(message) for own, message in zip(sent, messages, strict=True)}
     translated, renewed = translate(sent, tools)
     if tools:
         arguments = {**arguments, "tools": renewed}
     return [kept.get(id(each)) or _message(each) for each in translated], arguments
+
+
+def _without_marks(message: ChatMessage) -> ChatMessage:
+    """The message without a provider's own fields that hold untrusted text."""
+    if not has_marks(repr(message.additional_kwargs)):
+        return message
+    fields = {n: v for n, v in message.additional_kwargs.items() if not has_marks(repr({n: v}))}
+    return message.model_copy(update={"additional_kwargs": fields})
 
 
 def _message(message: Message) -> ChatMessage:

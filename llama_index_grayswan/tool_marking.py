@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from copy import copy, deepcopy
 from functools import cache
 from typing import Any
 
-from llama_index.core.base.llms.types import TextBlock
 from llama_index.core.tools import AsyncBaseTool, BaseTool, FunctionTool, ToolMetadata, ToolOutput
 from llama_index.core.workflow import Context
 
 from grayswan_core import ConfigurationError
+from grayswan_core.untrusted.schemas import check_name, check_names, mark_schema
 from grayswan_core.untrusted.values import mark_all, mark_output, mark_untrusted
 from llama_index_grayswan.subclassing import subclass
+from llama_index_grayswan.untrusted import marked_block
 
-__all__ = ["untrusted_tool", "untrusted_tools"]
+__all__ = ["is_described_elsewhere", "untrusted_tool", "untrusted_tools", "waits_for_event"]
 
 
 def untrusted_tool(tool: BaseTool | Callable[..., Any], *, described: bool = False) -> BaseTool:
@@ -65,13 +65,8 @@ def untrusted_tools(
             " use untrusted_tool()."
         )
     marked = [untrusted_tool(tool, described=described) for tool in tools]
-    names = [tool.metadata.get_name() for tool in marked]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if described and twice:
-        raise ConfigurationError(
-            f"There are several tools named {twice}: the model could not say which it means."
-            " Leave out those that you do not need."
-        )
+    if described:
+        check_names(tool.metadata.get_name() for tool in marked)
     return marked
 
 
@@ -110,19 +105,17 @@ def _marking_class(kind: type[BaseTool], tool_class: type[BaseTool]) -> type[Bas
 
 
 def _marked_output(output: ToolOutput) -> ToolOutput:
-    blocks = [
-        TextBlock(text=mark_output(block.text)) if isinstance(block, TextBlock) else block
-        for block in output.blocks
-    ]
+    blocks = [marked_block(block, mark_output) for block in output.blocks]
     return output.model_copy(update={"blocks": blocks})
 
 
-# Errors by which workflows steer themselves, as when a tool waits for a human's answer.
-_WORKFLOWS = ("workflows", "llama_index.core.workflow")
+def waits_for_event(error: Exception) -> bool:
+    """Whether a tool only waits, as for a human's answer; agents hand such an error on, too."""
+    return type(error).__name__ == "WaitingForEvent"
 
 
 def _failure(tool: BaseTool, error: Exception, given: dict[str, Any]) -> ToolOutput:
-    if type(error).__module__.startswith(_WORKFLOWS):
+    if waits_for_event(error):
         raise error
     said = mark_untrusted(str(error) or type(error).__name__)
     return ToolOutput(
@@ -165,22 +158,22 @@ def _marked_changes(before: Any, after: Any) -> Any:
     return mark_all(after)
 
 
-# What APIs take for a name; longer ones have room for instructions.
-_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+def is_described_elsewhere(tool: BaseTool) -> bool:
+    """Whether a tool's description is marked as untrusted."""
+    return isinstance(tool.metadata, _ForeignMetadata)
 
 
 def _with_marked_description(tool: BaseTool) -> BaseTool:
     tool = copy(tool)
     metadata = tool.metadata
-    _check_name(metadata.get_name())
-    schema = metadata.get_parameters_dict()
+    check_name(metadata.get_name())
     marked = _ForeignMetadata(
-        description=mark_untrusted(metadata.description),
+        description=mark_untrusted(metadata.description, ticks=False),
         name=metadata.name,
         fn_schema=metadata.fn_schema,
         return_direct=metadata.return_direct,
     )
-    marked.parameters = _marked_schema(schema)
+    marked.parameters = mark_schema(metadata.get_parameters_dict())
     vars(tool)["_metadata"] = marked  # where the tools of LlamaIndex keep it; there is no setter
     if tool.metadata is not marked:
         raise ConfigurationError(
@@ -198,45 +191,3 @@ class _ForeignMetadata(ToolMetadata):
     def get_parameters_dict(self) -> dict[str, Any]:
         """The schema of the tool's arguments, with its texts marked."""
         return self.parameters
-
-
-_LONGEST_SHORT_NAME = 24
-
-# Whose values are part of the schema's own language, or name a parameter.
-_WORDS_OF_SCHEMA = frozenset({"type", "format", "$ref", "required", "$schema", "$id", "$anchor"})
-_NAMED = frozenset({"properties", "$defs", "definitions", "patternProperties"})
-
-
-def _marked_schema(schema: Any) -> Any:
-    if isinstance(schema, dict):
-        return {key: _marked_keyword(key, value) for key, value in schema.items()}
-    if isinstance(schema, list):
-        return [_marked_schema(item) for item in schema]
-    return (
-        schema if not isinstance(schema, str) or _is_short_name(schema) else mark_untrusted(schema)
-    )
-
-
-def _is_short_name(text: str) -> bool:
-    """Whether a text, as of an enumeration or a title, has no room for instructions."""
-    return text.isidentifier() and len(text) <= _LONGEST_SHORT_NAME
-
-
-def _marked_keyword(key: str, value: Any) -> Any:
-    if key in _NAMED and isinstance(value, dict):
-        for name in value:
-            _check_name(name)
-        return {name: _marked_schema(each) for name, each in value.items()}
-    if key in _WORDS_OF_SCHEMA:
-        for word in value if isinstance(value, list) else [value]:
-            _check_name(str(word).removeprefix("#/$defs/").removeprefix("#/definitions/"))
-        return value
-    return _marked_schema(value)
-
-
-def _check_name(name: str) -> None:
-    if not _NAME.fullmatch(name):
-        raise ConfigurationError(
-            f"{name!r} is no name that a program would give a tool or a parameter, and a name"
-            " cannot be marked. Rename it, or leave the tool out."
-        )

@@ -16,6 +16,7 @@ from grayswan_core.untrusted.ticks import WORDS_PER_TICK
 
 __all__ = [
     "ATOMS",
+    "is_short_name",
     "mark_all",
     "mark_metadata",
     "mark_name",
@@ -104,9 +105,13 @@ def _is_name(text: str) -> bool:
     )
 
 
+def is_short_name(text: str) -> bool:
+    """Whether a text is an identifier that has no room for instructions."""
+    return text.isidentifier() and len(text) <= _LONGEST_WORD
+
+
 def _marked_key(key: Any) -> Any:
-    is_name = isinstance(key, str) and key.isidentifier() and len(key) <= _LONGEST_WORD
-    return key if is_name else mark_all(key)
+    return key if isinstance(key, str) and is_short_name(key) else mark_all(key)
 
 
 ATOMS = (type(None), bool, int, float, Decimal, date, time, timedelta, UUID, Enum)

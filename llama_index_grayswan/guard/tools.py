@@ -20,6 +20,7 @@ from grayswan_core.decoding.tool_calls import past_call
 from llama_index_grayswan.guard.events import arun_checks, run_checks
 from llama_index_grayswan.guard.reading import content_of
 from llama_index_grayswan.subclassing import subclass
+from llama_index_grayswan.tool_marking import waits_for_event
 
 __all__ = ["guard_tools"]
 
@@ -180,12 +181,8 @@ def _arguments(args: Sequence[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
     return {**positional, **kwargs}
 
 
-# Errors by which workflows steer themselves, as when a tool waits for a human's answer.
-_WORKFLOWS = ("workflows", "llama_index.core.workflow")
-
-
 def _failure(tool: BaseTool, error: Exception, given: dict[str, Any]) -> ToolOutput:
-    if type(error).__module__.startswith(_WORKFLOWS):
+    if waits_for_event(error):
         raise error
     return ToolOutput(
         content=str(error) or type(error).__name__,

@@ -16,12 +16,13 @@ from llama_index.core.chat_engine.utils import get_response_synthesizer
 from llama_index.core.evaluation import BaseEvaluator, EvaluationResult
 from llama_index.core.prompts import BasePromptTemplate
 from llama_index.core.response_synthesizers import Refine
-from llama_index.core.tools import FunctionTool
+from llama_index.core.tools import BaseTool, FunctionTool
 
 from grayswan_core import ConfigurationError
 from grayswan_core.untrusted.values import mark_untrusted
 from llama_index_grayswan.security.prompts import MarkingText
 from llama_index_grayswan.subclassing import own_class
+from llama_index_grayswan.tool_marking import is_described_elsewhere
 from llama_index_grayswan.untrusted import mark_late
 
 __all__ = ["METHODS", "MarkedVerdicts"]
@@ -214,6 +215,19 @@ class _Agent:
             ]
 
 
+class _ShowsFunctions(_Agent):
+    """It shows tools as Python writes their functions, whatever is said of them elsewhere."""
+
+    def _get_tool_descriptions(self, tools: Sequence[BaseTool]) -> str:
+        describe = _own(self)._get_tool_descriptions  # noqa: SLF001
+        shown = [(tool, describe(self, [tool])) for tool in tools]
+        return "\n\n".join(
+            mark_late(text) if is_described_elsewhere(tool) else text
+            for tool, text in shown
+            if text
+        )
+
+
 def _is_function(tool: Any) -> bool:
     return callable(tool) and not hasattr(tool, "metadata")
 
@@ -234,7 +248,7 @@ _BY_CLASS: dict[str, type] = {
     "tools.tool_spec.load_and_search.base.LoadAndSearchToolSpec": _AsksAboutDocuments,
     "agent.workflow.function_agent.FunctionAgent": _Agent,
     "agent.workflow.react_agent.ReActAgent": _Agent,
-    "agent.workflow.codeact_agent.CodeActAgent": _Agent,
+    "agent.workflow.codeact_agent.CodeActAgent": _ShowsFunctions,
     "agent.workflow.multi_agent_workflow.AgentWorkflow": _Agent,
 }
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import pytest
 from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
+from trusted import trusted
 
 from grayswan_core import ConfigurationError
 from grayswan_core.untrusted.marks import has_marks, mark_untrusted
@@ -114,6 +115,23 @@ def test_descriptions_of_tools_are_data_too(vendor):
     assert {"name": "f", "description": "[data 1]", "strict": True} == shown_tool["function"]
     assert {"type": "web_search"} == other
     assert f"[data 1]\n{PAGE}" == messages[-1].content
+
+
+def test_fields_of_a_provider_that_hold_marked_text_are_not_sent(vendor):
+    more = {"function_call": {"name": "f", "arguments": mark_untrusted(PAGE)}, "refusal": None}
+    call = {"name": "f", "args": mark_untrusted(PAGE), "id": "1", "error": None}
+    messages = [
+        HumanMessage("Hi", name=mark_untrusted(PAGE)),
+        AIMessage("", invalid_tool_calls=[call]),
+        ToolMessage("x", tool_call_id="1", artifact=mark_untrusted(PAGE)),
+        AIMessage("Yes.", additional_kwargs=more),
+    ]
+    untrusted_fallback(vendor).invoke(messages)
+    sent = vendor.seen[0][0]
+    said = trusted([each.model_dump(exclude={"artifact"}) for each in sent if each.type != "tool"])
+    assert "Ignore" not in said
+    assert not has_marks(str(said))
+    assert ["Hi", "", "x"] == [each.content for each in sent[:3]]
 
 
 def test_marked_text_elsewhere_is_refused(vendor):

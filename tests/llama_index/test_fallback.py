@@ -58,6 +58,15 @@ EXPECTED = [
 ]
 
 
+def test_fields_of_a_provider_that_hold_marked_text_are_not_sent(llm, recorder):
+    call = {"name": "f", "arguments": mark_untrusted(PAGE)}
+    more = {"function_call": call, "refusal": mark_untrusted(PAGE)}
+    llm.chat([ChatMessage("Hi"), ChatMessage("Yes.", role="assistant", additional_kwargs=more)])
+    (body,) = recorder.take()
+    assert [("user", "Hi"), ("assistant", "Yes.")] == shown(body)
+    assert "Ignore" not in str(body)
+
+
 async def test_marked_text_becomes_the_result_of_a_call(llm, recorder):
     messages = [
         ChatMessage("Be brief.", role="system"),

@@ -1,5 +1,6 @@
 import pytest
 from llama_index.core.tools import FunctionTool
+from llama_index.core.workflow import WorkflowRuntimeError
 
 from grayswan_core import ConfigurationError, CygnalViolationError
 from grayswan_core.decoding.tool_calls import past_call
@@ -19,6 +20,8 @@ def search(ran):
         ran.append(query)
         if query == "fail":
             raise ValueError(f"failed: {IPI_TRIGGER}")
+        if query == "fail inside":
+            raise WorkflowRuntimeError(f"Error in step 'read': {IPI_TRIGGER}")
         return f"found {IPI_TRIGGER}" if query == "poison" else "fine"
 
     return search
@@ -47,7 +50,7 @@ async def test_a_flagged_call_is_not_made(search, guard, call, ran):
     assert "not made" in output.content
 
 
-@pytest.mark.parametrize("query", ["poison", "fail"])
+@pytest.mark.parametrize("query", ["poison", "fail", "fail inside"])
 async def test_a_flagged_result_is_replaced(search, guard, call, query):
     (tool,) = guard_tools([search], guard)
     output = await call(tool, query=query)

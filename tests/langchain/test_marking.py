@@ -1,0 +1,143 @@
+"""Marks on messages, documents and what tools return: wherever these hold a text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from langchain_core import messages as lc
+from langchain_core.documents import Document
+from langgraph.types import Command, Send
+from pydantic import BaseModel, ConfigDict
+from trusted import HOSTILE, trusted
+
+from langchain_grayswan import strip_marks
+from langchain_grayswan.marking import marked_document, marked_message, marked_result
+
+MESSAGES = [
+    each
+    for each in map(lc.__dict__.get, lc.__all__)
+    if isinstance(each, type)
+    and issubclass(each, lc.BaseMessage)
+    and each not in (lc.BaseMessage, lc.BaseMessageChunk)
+]
+REQUIRED = {"role": "user", "tool_call_id": "1", "id": "1"}
+
+# Of what kinds blocks are, in which fields of theirs texts may be, and how deep.
+KINDS = ["text", "refusal", "tool_use", "tool_result", "anything"]
+SHAPES: list[Any] = [
+    HOSTILE,
+    [HOSTILE],
+    {"a": HOSTILE},
+    {HOSTILE: 1},
+    [{"type": "text", "text": HOSTILE}],
+    {"source": {"type": "text", "data": HOSTILE}, "title": HOSTILE},
+]
+FIELDS = ["text", "content", "input", "args", "refusal", "title", "source", "data", "anything"]
+
+
+def blocks():
+    return [
+        {"type": kind, "id": "call_1", field: shape}
+        for kind in KINDS
+        for field in FIELDS
+        for shape in SHAPES
+    ]
+
+
+@pytest.mark.parametrize("kind", MESSAGES)
+@pytest.mark.parametrize("content", ["", HOSTILE, [HOSTILE], blocks()], ids=["", "text", "l", "b"])
+@pytest.mark.parametrize("ticks", [True, False])
+def test_nothing_that_a_message_says_is_trusted(kind, content, ticks):
+    known = kind.model_fields
+    more = {
+        "name": HOSTILE,
+        "additional_kwargs": {"function_call": {"name": "a", "arguments": HOSTILE}, HOSTILE: 1},
+        "tool_calls": [{"name": "a", "args": {"x": HOSTILE, HOSTILE: 1}, "id": "1"}],
+        "invalid_tool_calls": [{"name": "a", "args": HOSTILE, "id": "1", "error": HOSTILE}],
+    }
+    fields = {name: value for name, value in {**REQUIRED, **more}.items() if name in known}
+    if not issubclass(kind, lc.RemoveMessage):  # it has none
+        fields["content"] = content
+    message = kind(**fields)
+    marked = marked_message(message, ticks=ticks)
+    assert type(message) is type(marked)
+    assert "every" not in trusted(marked)
+    assert "every" in trusted(message)
+    assert marked_message(marked, ticks=ticks) == marked
+
+
+def test_what_programs_look_up_in_a_message_stays():
+    block = {"type": "tool_use", "id": "toolu_1", "name": "read", "input": {"page": "x y"}}
+    message = lc.AIMessage(
+        [block],
+        name="reader",
+        additional_kwargs={"finish_reason": "stop"},
+        tool_calls=[{"name": "read", "args": {"page": "x y"}, "id": "toolu_1"}],
+    )
+    marked = marked_message(message)
+    assert ("reader", message.additional_kwargs) == (marked.name, marked.additional_kwargs)
+    assert ("read", "toolu_1") == (marked.tool_calls[0]["name"], marked.tool_calls[0]["id"])
+    assert {**block, "input": marked.content[0]["input"]} == marked.content[0]
+    assert strip_marks(marked).tool_calls == message.tool_calls
+
+
+class Page(Document):
+    summary: str
+
+
+class Open(BaseModel):
+    model_config = ConfigDict(extra="allow")
+    a_name_of_a_field_with_more_words_than_are_in_names: Any = None
+
+
+@dataclass
+class Row:
+    a_name_of_a_field_with_more_words_than_are_in_names: Any
+
+
+OBJECTS = [
+    HOSTILE,
+    Document(HOSTILE, id=HOSTILE, metadata={HOSTILE: 1, "a": {HOSTILE: HOSTILE}}),
+    Page(page_content="x", summary=HOSTILE),
+    lc.HumanMessage(HOSTILE),
+    Open(more=HOSTILE),
+    Open(a_name_of_a_field_with_more_words_than_are_in_names=HOSTILE),
+    Row(HOSTILE),
+    {"a": {HOSTILE: 1}},
+    {1: {HOSTILE}, "a": (HOSTILE,), "b": frozenset([HOSTILE]), "c": [[HOSTILE]]},
+]
+
+
+@pytest.mark.parametrize("carried", OBJECTS, ids=lambda each: type(each).__name__)
+def test_nothing_that_a_command_carries_is_trusted(carried):
+    for value in (carried, [carried], {"a": carried}, Row(carried)):
+        for command in (
+            Command(update={"notes": value}),
+            Command(update=[("notes", value)]),
+            Command(goto=Send("reader", {"notes": value})),
+            Command(update=Open(notes=value)),
+        ):
+            assert "every" in trusted(command)
+            assert "every" not in trusted(marked_result(command))
+    assert "every" not in trusted(marked_result(carried))
+
+
+def test_what_a_command_repeats_of_the_state_stays():
+    own = lc.HumanMessage("What do swans do in winter, and where?")
+    state = {"messages": [own], "task": "Answer in one line.", "notes": ["My own note on it."]}
+    result = lc.ToolMessage(HOSTILE, tool_call_id="1")
+    update = {**state, "messages": [own, result], "notes": ["My own note on it.", HOSTILE]}
+    for command in (Command(update=update), Command(goto=Send("other", update))):
+        marked = marked_result(command, state)
+        said = trusted(marked)
+        assert "every" not in said
+        for text in (own.content, state["task"], state["notes"][0]):
+            assert text in said
+        assert text not in trusted(marked_result(command))
+
+
+def test_a_document_of_ones_own_class_keeps_it():
+    marked = marked_document(Page(page_content="x y", summary="z"), metadata=False)
+    assert ("z", Page) == (marked.summary, type(marked))
