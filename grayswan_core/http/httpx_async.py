@@ -163,10 +163,9 @@ class _AsyncResponse(Head):
             # A hook of the caller's client may have read it.
             consumed = response.is_stream_consumed
             self._pieces = _aiter((response.content,)) if consumed else response.aiter_raw()
+        seconds = self._deadline.seconds("read")
         with translating(self._client):
-            return await in_own_task(
-                self._next(self._pieces), self._deadline.seconds("read"), cancel=self._cancel
-            )
+            return await in_own_task(self._next(self._pieces), seconds, cancel=self._cancel)
 
     async def _next(self, pieces: AsyncIterator[bytes]) -> bytes:
         self._reading = asyncio.current_task()

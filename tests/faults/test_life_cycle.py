@@ -403,6 +403,51 @@ def test_a_fork_while_locks_are_held_does_not_hang_the_child(server, run):
     run(CORE, FORK_WITH_LOCKS_HELD)
 
 
+FORKS_IN_A_STREAM = """
+import warnings
+warnings.simplefilter("ignore", DeprecationWarning)
+read, write = os.pipe()
+async def main():
+    chunks = client.astream(request)
+    await anext(chunks)
+    living = os.fork()
+    if not living:
+        os.close(write)
+        os.read(read, 1)
+        os._exit(0)
+    leaving = os.fork()
+    if not leaving:
+        await chunks.aclose()
+        os._exit(0)
+    assert 0 == os.waitpid(leaving, 0)[1]
+    ask()
+    async for _ in chunks: pass
+    await client.aclose()
+    ask()
+    os.close(write)
+    assert 0 == os.waitpid(living, 0)[1]
+asyncio.run(main())
+"""
+
+
+@needs_fork
+def test_no_child_keeps_a_connection_of_its_parents_or_takes_it_away(server, run, transport):
+    if transport == "httpx":
+        pytest.skip("httpx has no way to the sockets of async connections")
+    go_on = threading.Event()
+
+    def choose(request):
+        if request.json().get("stream"):
+            return (*stream(SO), Hold(go_on), chunk(FAR + END), LAST_CHUNK)
+        if go_on.is_set():  # it is asked for the second time
+            server.wait_for_close(0)
+        go_on.set()
+        return (whole(answer()),)
+
+    server.play_by(choose)
+    run(CORE, FORKS_IN_A_STREAM)
+
+
 GIVEN = """
 import httpx
 from grayswan_core import ConfigurationError

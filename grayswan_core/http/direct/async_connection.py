@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from grayswan_core.http.address import Address
@@ -43,6 +45,7 @@ class AsyncConnection(asyncio.Protocol):
         self._loop = loop
         self._socket = connected
         self._on_close = on_close
+        self._process = os.getpid()
         self._transport: asyncio.Transport | None = None
         self._parser: ResponseParser | None = None
         self._is_open = False
@@ -160,10 +163,21 @@ class AsyncConnection(asyncio.Protocol):
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
-        if self._transport is not None and not self._loop.is_closed():
-            self._transport.abort()
+        if self._loop.is_closed():  # without having closed what it had open
+            self._socket.close()
+        elif self._process != os.getpid():
+            self._close_copy()
         elif self._transport is not None:
-            self._socket.close()  # the loop ended without closing what it had open
+            self._transport.abort()
+
+    def _close_copy(self) -> None:
+        """Close what a forked child has of it, and leave the parent its connection."""
+        self._socket.close()
+        # Both share a selector: what the child takes out of it while its socket is open is
+        # taken from the parent too. uvloop keeps it open.
+        if self._transport is not None and self._socket.fileno() < 0:
+            with suppress(RuntimeError):  # the thread of the loop is not in this process
+                self._transport.abort()
 
     # --- called by asyncio
 

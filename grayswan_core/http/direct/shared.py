@@ -137,7 +137,7 @@ class LoopPools:
         await self._guard.aclose()
 
     def close(self) -> None:
-        """`end`, for a loop that has been closed."""
+        """`end`, for a loop that has been closed, or is another process's."""
         for pool in self._pools.values():
             pool.close()
         self._pools = {}
@@ -211,8 +211,10 @@ def _start_afresh() -> None:
     _reaper = _Reaper()
     for pool in _sync.values():
         pool.close()
+    for pools in _loops.values():
+        pools.close()
     _sync.clear()
-    _loops.clear()  # where a loop goes on in the child, its end closes them there
+    _loops.clear()
 
 
 atexit.register(_close_at_exit)

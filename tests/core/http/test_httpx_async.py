@@ -10,10 +10,11 @@ import pytest
 from transport_parts import NO_WAIT, deadline, post
 from wire_server import LAST_CHUNK, Hold, Reset, Stall, chunk, stream, whole
 
-from grayswan_core.errors import ConfigurationError
+from grayswan_core.errors import APITimeoutError, ConfigurationError
+from grayswan_core.http.deadline import Deadline
 from grayswan_core.http.httpx_async import AsyncHttpxTransport
 from grayswan_core.http.protocol import ProtocolError, WaitTimeoutError
-from grayswan_core.limits import Limits
+from grayswan_core.limits import Limits, Timeout
 
 GOOD = whole(b"Hello")
 
@@ -184,6 +185,16 @@ async def test_waits_are_named(new, server):
         await response.aread()
     await response.aclose()
     await closed(server, 1)
+
+
+async def test_a_read_that_would_begin_too_late_does_not_begin(new, server):
+    server.play(GOOD)
+    now = [0.0]
+    response = await new().aopen(post(server.url), Deadline(Timeout(), lambda: now[0]))
+    now[0] = 1e9
+    with pytest.raises(APITimeoutError):
+        await response.aread()
+    await response.aclose()
 
 
 async def test_the_whole_call_ends_however_much_trickles_in(new, server):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import ssl
 
@@ -244,4 +245,27 @@ def test_a_connection_whose_loop_has_ended_is_closed_without_it():
         connection.connection_made(object())  # a transport that could do nothing any more
         loop.close()
         connection.close()
+        assert b"" == theirs.recv(1)
+
+
+@pytest.mark.parametrize("keeps_open", [False, True])
+async def test_a_forked_child_ends_the_transport_of_a_closed_socket_alone(monkeypatch, keeps_open):
+    ended = []
+
+    class Transport:
+        def abort(self):
+            ended.append(ours.fileno())
+            raise RuntimeError("the loop runs in another thread")
+
+    ours, theirs = socket.socketpair()
+    with theirs, ours:
+        connection = AsyncConnection(asyncio.get_running_loop(), ours, print)
+        connection.connection_made(Transport())
+        monkeypatch.setattr(os, "getpid", lambda: 0)
+        if keeps_open:  # as uvloop does
+            ours._io_refs += 1
+        connection.close()
+        assert ([] if keeps_open else [-1]) == ended
+        if keeps_open:
+            ours._decref_socketios()
         assert b"" == theirs.recv(1)
