@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from grayswan_core.decoding.tool_calls import joined_deltas
 from grayswan_core.wire import ChunkChoice, ResponseMessage, ResponseToolCall, ToolCallDelta
 
 __all__ = ["SingleCall", "first_on_offer"]
@@ -40,7 +41,7 @@ class SingleCall:
 
     def spare(self) -> list[ToolCallDelta]:
         """The first call, of a tool that is not on offer, if no other has come; once."""
-        spare, self._spare = self._spare, []
+        spare, self._spare = joined_deltas(self._spare), []
         return spare if self._index is None else []
 
     def _keeps(self, call: ToolCallDelta) -> bool:

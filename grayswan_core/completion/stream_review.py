@@ -134,7 +134,7 @@ class StreamReview:
         if not choices:
             return ()
         chunk = Chunk(choices=choices)
-        answer.add(chunk)
+        answer.put_back(chunk)
         return (chunk,)
 
     def _spent(self) -> Sequence[Chunk]:

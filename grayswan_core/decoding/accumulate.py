@@ -38,7 +38,7 @@ class _ChoiceParts:
             self.content.append(content)
         if calls := delta.get("tool_calls"):
             self._indexer = self._indexer or CallIndexer()
-            self._indexer.complete(calls)
+            delta["tool_calls"] = self._indexer.complete(calls)
             if sieve is not None:
                 sieve(choice)
             for call in delta.get("tool_calls") or ():
@@ -70,7 +70,7 @@ class Accumulator:
         self._usage: UsageDelta | None = None
 
     def add(self, chunk: Chunk, sieve: Sieve | None = None) -> None:
-        """Take one chunk in. Its tool calls are given their `index` and `id`.
+        """Take one chunk in. Its tool calls are given their `index` and `id`, one delta each.
 
         Args:
             chunk: The chunk.
@@ -86,6 +86,12 @@ class Accumulator:
             if parts is None:
                 parts = self._choices[index] = _ChoiceParts()
             parts.add(choice, sieve)
+
+    def put_back(self, chunk: Chunk) -> None:
+        """Take in calls that a sieve took out of earlier chunks."""
+        for choice in chunk.get("choices", ()):
+            for call in choice["delta"].get("tool_calls") or ():
+                self._choices[choice.get("index", 0)].tool_calls.add(call)
 
     @property
     def has_choices(self) -> bool:

@@ -25,6 +25,7 @@ __all__ = [
     "ToolCallAssembler",
     "complete_ids",
     "escape_surrogates",
+    "joined_deltas",
     "json_arguments",
     "parse_arguments",
     "past_call",
@@ -98,7 +99,19 @@ class _Begun:
         self.index = index
         self.id = call_id
         self.sent_id = sent_id
+        self.name = ""
         self.arguments: list[str] = []
+
+    def add(self, delta: ToolCallDelta) -> None:
+        """Take in a delta of this call. A name that is said again with the id is no piece of it."""
+        function = delta.get("function") or {}
+        name = function.get("name") or ""
+        if name and name == self.name and self.sent_id and delta.get("id") == self.id:
+            function["name"] = None
+        else:
+            self.name += name
+        if arguments := function.get("arguments"):
+            self.arguments.append(arguments)
 
 
 class CallIndexer:
@@ -115,8 +128,8 @@ class CallIndexer:
         self._free_index = 0
         self._ids: set[str] = set()
 
-    def complete(self, deltas: Sequence[ToolCallDelta]) -> None:
-        """Write index and id into the deltas of one chunk."""
+    def complete(self, deltas: Sequence[ToolCallDelta]) -> list[ToolCallDelta]:
+        """The deltas of one chunk with index and id written into them, one for each call."""
         here: set[_Begun] = set()
         for delta in deltas:
             sent_index = delta.get("index")
@@ -130,8 +143,8 @@ class CallIndexer:
             # A delta without an index continues the latest call.
             self._by_sent_index[sent_index] = self._by_sent_index[None] = call
             delta["index"] = call.index
-            if arguments := (delta.get("function") or {}).get("arguments"):
-                call.arguments.append(arguments)
+            call.add(delta)
+        return joined_deltas(deltas)
 
     def _begin(self, delta: ToolCallDelta) -> _Begun:
         index = delta.get("index", self._free_index)
@@ -141,6 +154,28 @@ class CallIndexer:
         self._free_index = max(self._free_index, index + 1)
         sent_id = delta.get("id") or ""
         return _Begun(index, _own_id(sent_id, self._ids), sent_id)
+
+
+def joined_deltas(deltas: Sequence[ToolCallDelta]) -> list[ToolCallDelta]:
+    """The deltas of one chunk, those with one index joined.
+
+    A server may send several deltas of a call at once. The frameworks join those of one call from
+    chunk to chunk, but take those of one chunk for as many calls.
+    """
+    joined: dict[int, ToolCallDelta] = {}
+    for delta in deltas:
+        first = joined.setdefault(delta.get("index", 0), delta)
+        if first is not delta:
+            _append(first, delta)
+    return list(joined.values())
+
+
+def _append(delta: ToolCallDelta, more: ToolCallDelta) -> None:
+    function, added = delta.get("function") or {}, more.get("function") or {}
+    delta["function"] = {
+        "name": (function.get("name") or "") + (added.get("name") or ""),
+        "arguments": (function.get("arguments") or "") + (added.get("arguments") or ""),
+    }
 
 
 def _is_another(delta: ToolCallDelta, call: _Begun, *, begun_here: bool) -> bool:

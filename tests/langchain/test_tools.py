@@ -305,6 +305,27 @@ class TestBindTools:
         assert [c["args"] for c in bound.invoke("Double 1 and 2").tool_calls] == [{"a": 1}]
         assert [c["args"] for c in (chunks[0] + chunks[1:]).tool_calls] == [{"a": 1}]
 
+    @pytest.mark.parametrize("how", ["invoke", "stream", "events"])
+    @pytest.mark.parametrize("parallel", [True, False])
+    @pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
+    def test_pieces_of_a_call_in_one_chunk_are_one_call(
+        self, model, server, stream_of, how, parallel
+    ):
+        begun = {"index": 0, "id": "1", "function": {"name": "look", "arguments": '{"a"'}}
+        rest = {"index": 0, "function": {"arguments": ": 1}"}}
+        server.script(stream_of({"tool_calls": [begun, rest]}, {"finish_reason": "tool_calls"}))
+        bound = model.bind_tools([double_tool], parallel_tool_calls=parallel)
+        if how == "invoke":
+            answer = bound.invoke("Look", stream=True)
+        elif how == "stream":
+            first, *others = bound.stream("Look")
+            answer = first + others
+        else:
+            answer = bound.stream_events("Look", version="v3").output
+
+        assert [(c["name"], c["args"]) for c in answer.tool_calls] == [("look", {"a": 1})]
+        assert answer.invalid_tool_calls == []
+
     def test_tools_may_come_with_the_call(self, model, server):
         model.invoke("Double 4", tools=[double])
 

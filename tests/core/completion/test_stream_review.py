@@ -128,6 +128,17 @@ def test_where_no_call_is_on_offer_the_first_is_kept(stream, finish_reason):
     assert [strange] == [each for some in calls for each in some]
 
 
+def test_a_call_that_is_kept_in_the_end_is_one_delta(stream):
+    alone = stream(parallel_tool_calls=False)
+    pieces = [call('{"a"', "steal"), call(": 1", None), call("}", None)]
+    handed_out = [given for piece in pieces for given in alone.feed(chunk(piece))]
+    handed_out += alone.feed(chunk(finish_reason="tool_calls"))
+    calls = [each["choices"][0]["delta"]["tool_calls"] for each in handed_out]
+    (kept,) = [each for some in calls for each in some or ()]
+    assert {"name": "steal", "arguments": '{"a": 1}'} == kept["function"]
+    assert [("call_1", "steal", '{"a": 1}')] == alone.answer.calls()
+
+
 def test_where_a_call_is_required_chunks_wait_until_it_is_whole(stream):
     waiting = stream(tool_required=True)
     rest = chunk(call("}", name=None), finish_reason="stop")

@@ -202,8 +202,7 @@ def through(*chunks):
     """The calls of a stream, each chunk a list of deltas, as an accumulator joins them."""
     indexer, assembler = CallIndexer(), ToolCallAssembler()
     for deltas in chunks:
-        indexer.complete(deltas)
-        for each in deltas:
+        for each in indexer.complete(deltas):
             assembler.add(each)
     return assembler.calls()
 
@@ -270,6 +269,31 @@ def test_names_in_pieces_and_ids_that_come_late_are_of_one_call():
         [delta(None, "{}", index=0, id="late")],
     )
     assert [("get_weather", "{}")] == texts(found)
+
+
+def test_a_name_that_is_said_again_is_no_piece_of_it():
+    again = [delta("pay", piece, index=0, id="1") for piece in ('{"x"', ": 1", "}")]
+    assert [("pay", '{"x": 1}')] == texts(through(*([each] for each in again)))
+    assert [("haha", "")] == texts(through([delta("ha", index=0, id="1")], [delta("ha", index=0)]))
+
+
+@given(st.data())
+def test_deltas_that_come_in_one_chunk_are_one_for_each_call(data):
+    """The frameworks join deltas of one call from chunk to chunk, not those of one chunk."""
+    calls = [call(f"call_{index}", f"tool_{index}", '{"a": 1}') for index in range(2)]
+    flat = [each for index in range(2) for each in deltas_of(index, calls[index], [2, 5])]
+    chunks = []
+    while flat:
+        size = data.draw(st.integers(1, len(flat)))
+        chunks.append(flat[:size])
+        del flat[:size]
+    indexer, assembler = CallIndexer(), ToolCallAssembler()
+    for deltas in chunks:
+        joined = indexer.complete(deltas)
+        assert len(joined) == len({each["index"] for each in joined})
+        for each in joined:
+            assembler.add(each)
+    assert calls == assembler.calls()
 
 
 def test_an_id_of_ours_stands_on_every_delta_that_has_one():
