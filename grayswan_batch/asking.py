@@ -18,6 +18,7 @@ from grayswan_batch.calls import RowCall, current_call, take_spare, waiting
 from grayswan_batch.failures import failure_of, is_rate_limit, is_refused_key, may_pass
 from grayswan_batch.limiter import Gate
 from grayswan_batch.models import Answer, Model
+from grayswan_batch.models.answer import plain
 from grayswan_core.http.gate import gated
 
 __all__ = ["Asker", "Outcome"]
@@ -41,7 +42,7 @@ class Outcome:
     record: dict[str, Any]
     call: RowCall
     answer: Answer | None = None
-    error: Exception | None = None
+    error: BaseException | None = None
 
 
 class Asker:
@@ -82,7 +83,9 @@ class Asker:
             begun = self._clock()
             try:
                 answer = await self._try(prompt, call)
-            except Exception as error:  # noqa: BLE001 - one row's failure is not the run's
+            except BaseException as error:
+                if _is_ours(error, call):
+                    raise
                 if not _again(number, error, call.tries - tries):
                     return self._failure(error, call, begun)
                 if not is_rate_limit(error):
@@ -109,7 +112,7 @@ class Asker:
             self._gate.settle(call, answer.usage.total)
         record = {
             "answer": answer.value,
-            "finish_reason": answer.finish_reason,
+            "finish_reason": plain(answer.finish_reason),
             "input_tokens": answer.usage.input_tokens,
             "output_tokens": answer.usage.output_tokens,
             "request_id": answer.request_id,
@@ -118,14 +121,24 @@ class Asker:
         }
         return Outcome(record, call, answer=answer)
 
-    def _failure(self, error: Exception, call: RowCall, begun: float) -> Outcome:
+    def _failure(self, error: BaseException, call: RowCall, begun: float) -> Outcome:
         return Outcome({**failure_of(error), **self._effort(call, begun)}, call, error=error)
 
     def _effort(self, call: RowCall, begun: float) -> dict[str, Any]:
         return {"attempts": call.tries, "latency": round(self._clock() - begun, 3)}
 
 
-def _again(number: int, error: Exception, tries: int) -> bool:
+def _is_ours(error: BaseException, call: RowCall) -> bool:
+    """Whether an error ends the run. All others are the row's, whatever their class.
+
+    A library may cancel a call by itself, and a panic of one in Rust is no `Exception`.
+    """
+    if isinstance(error, asyncio.CancelledError):
+        return call.given_up
+    return isinstance(error, (KeyboardInterrupt, SystemExit))
+
+
+def _again(number: int, error: BaseException, tries: int) -> bool:
     """Whether to ask again.
 
     Args:

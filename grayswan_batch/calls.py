@@ -29,6 +29,7 @@ class RowCall:
         refused: How many of them were refused because there were too many.
         charged: Tokens that they were expected to cost.
         waiting: Whether it waits to be let go, so that nothing of it is under way.
+        given_up: Whether the run cancels it.
     """
 
     spare: Permit | None = None
@@ -36,6 +37,7 @@ class RowCall:
     refused: int = 0
     charged: float = 0.0
     waiting: bool = False
+    given_up: bool = False
 
 
 current_call: ContextVar[RowCall | None] = ContextVar("current_call", default=None)

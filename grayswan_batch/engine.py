@@ -16,6 +16,7 @@ from grayswan_batch.ids import RowId, RowIds
 from grayswan_batch.ledger import Ledger
 from grayswan_batch.limiter import Gate
 from grayswan_batch.models import Model
+from grayswan_batch.models.answer import plain
 from grayswan_batch.progress import Progress
 from grayswan_batch.prompts import Prompt
 from grayswan_batch.report import Report
@@ -26,7 +27,7 @@ __all__ = ["Engine", "Plan"]
 
 _TICK = 1.0  # seconds
 _TICKS_A_CHECKPOINT = 5
-_GRACE = 60.0  # seconds in which what is under way may end when a run stops
+_GRACE = 600.0  # seconds in which what is under way, and paid for, may end when a run stops
 _BYTES_PER_TOKEN = 4
 
 
@@ -154,6 +155,8 @@ class Engine:
                     f" {self._plan.max_row_size:,}."
                 )
             return _Ready(row_id, prompt, self._kept(item), RowCall())
+        except OutputError:  # what is known of ids cannot be read, whichever the row
+            raise
         except Exception as error:  # noqa: BLE001 - a prompt function may raise anything
             kept = self._kept(item) if isinstance(item, dict) else {}
             outcome = Outcome({**failure_of(error), "attempts": 0}, RowCall(), error=error)
@@ -161,7 +164,7 @@ class Engine:
             return None
 
     def _kept(self, row: Row) -> dict[str, Any]:
-        kept = {name: row.get(name) for name in self._plan.keep}
+        kept = {name: plain(row.get(name)) for name in self._plan.keep}
         return {"row": kept} if kept else {}
 
     def _affordable(self, ready: _Ready) -> bool:
@@ -225,11 +228,11 @@ class Engine:
             while self._tasks and time.monotonic() < end:
                 for task, call in list(self._tasks.items()):
                     if call.waiting:
-                        task.cancel()
+                        _give_up(task, call)
                 await asyncio.wait(set(self._tasks), timeout=_TICK / 5)
         finally:
-            for task in list(self._tasks):
-                task.cancel()
+            for task, call in list(self._tasks.items()):
+                _give_up(task, call)
             await _ended(*self._tasks)
 
     async def _tick(self) -> None:
@@ -266,6 +269,11 @@ class Engine:
 
 
 _ON = "What was answered is in the output; resume=True goes on from there."
+
+
+def _give_up(task: asyncio.Task[None], call: RowCall) -> None:
+    call.given_up = True
+    task.cancel()
 
 
 async def _ended(*tasks: asyncio.Future[Any]) -> None:

@@ -1,7 +1,7 @@
 """What any library's error says: is it a rate limit, may it pass, which status, for how long.
 
-Our own errors, langchain-core's, openai's, anthropic's and httpx's carry these as attributes of
-the error, of its `response`, or of an error behind it.
+Our own errors, langchain-core's, openai's, anthropic's, Google's, botocore's, httpx's and aiohttp's
+carry these as attributes of the error, of its `response`, or of an error behind it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,16 @@ from collections.abc import Iterator, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-__all__ = ["Failure", "failure_of", "is_rate_limit", "is_refused_key", "may_pass", "retry_after_of"]
+__all__ = [
+    "Failure",
+    "failure_of",
+    "is_rate_limit",
+    "is_refused_key",
+    "may_pass",
+    "retry_after_of",
+    "status_of",
+    "text_of",
+]
 
 _TOO_MANY = 429
 _OVERLOADED = (503, 529)
@@ -20,6 +29,8 @@ _PASSING = (408, 409, 425, _TOO_MANY)
 _UNAUTHORIZED = 401
 _SERVER_ERROR = 500
 _LONGEST_TEXT = 2000
+_STATUS = ("status_code", "status", "code", "HTTPStatusCode")
+_STATUSES = range(100, 600)
 
 Failure = dict[str, Any]
 """What is written down of a failure: `error_type`, `error`, `status_code`, `request_id`."""
@@ -27,7 +38,7 @@ Failure = dict[str, Any]
 
 def failure_of(error: BaseException) -> Failure:
     """What is written down of an error."""
-    text = str(error) or type(error).__name__
+    text = text_of(error)
     failure: Failure = {
         "error_type": type(error).__name__,
         "error": text if len(text) <= _LONGEST_TEXT else text[:_LONGEST_TEXT] + "...",
@@ -39,13 +50,25 @@ def failure_of(error: BaseException) -> Failure:
     return failure
 
 
+def text_of(value: object) -> str:
+    """What an object says of itself; its class, where that is nothing or fails."""
+    try:
+        return str(value) or type(value).__name__
+    except Exception:  # noqa: BLE001 - the class may be anybody's
+        return type(value).__name__
+
+
 def status_of(error: BaseException) -> int | None:
     """The HTTP status behind an error."""
     for each in _chain(error):
-        for holder in (each, getattr(each, "response", None)):
-            status = getattr(holder, "status_code", None)
-            if isinstance(status, int) and not isinstance(status, bool):
-                return status
+        response = _get(each, "response")
+        if isinstance(response, Mapping):  # botocore's
+            response = response.get("ResponseMetadata")
+        for holder in (each, response):
+            for name in _STATUS:
+                status = _get(holder, name)
+                if isinstance(status, int) and status in _STATUSES:
+                    return int(status)
     return None
 
 
@@ -73,7 +96,7 @@ def is_refused_key(error: BaseException) -> bool:
 def may_pass(error: BaseException) -> bool:
     """Whether the same request may succeed when it is sent again."""
     for each in _chain(error):
-        said = getattr(each, "is_retryable", None)
+        said = _get(each, "is_retryable")
         if isinstance(said, bool):
             return said
     status = status_of(error)
@@ -90,10 +113,10 @@ def may_pass(error: BaseException) -> bool:
 def retry_after_of(error: BaseException) -> float | None:
     """Seconds that the API asked to wait."""
     for each in _chain(error):
-        said = getattr(each, "retry_after", None)
+        said = _get(each, "retry_after")
         if isinstance(said, (int, float)) and not isinstance(said, bool):
             return _sane(float(said))
-        headers = getattr(getattr(each, "response", None), "headers", None)
+        headers = _get(_get(each, "response"), "headers")
         if isinstance(headers, Mapping) and (wait := _from_headers(headers)) is not None:
             return wait
     return None
@@ -119,10 +142,18 @@ def _sane(seconds: float) -> float | None:
 
 def _first(error: BaseException, name: str, kind: type[Any]) -> Any:
     for each in _chain(error):
-        value = getattr(each, name, None)
+        value = _get(each, name)
         if isinstance(value, kind):
             return value
     return None
+
+
+def _get(holder: Any, name: str) -> Any:
+    """An attribute or item, or None: that of an error may be a property which fails."""
+    try:
+        return holder.get(name) if isinstance(holder, Mapping) else getattr(holder, name, None)
+    except Exception:  # noqa: BLE001 - the class may be anybody's
+        return None
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

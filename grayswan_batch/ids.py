@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, time, timedelta
@@ -18,7 +19,13 @@ from pathlib import PurePath
 from typing import Any
 from uuid import UUID
 
-from grayswan_batch.errors import DuplicateIdError, InputError, MissingColumnError, RowError
+from grayswan_batch.errors import (
+    DuplicateIdError,
+    InputError,
+    MissingColumnError,
+    OutputError,
+    RowError,
+)
 from grayswan_batch.rows import Row
 
 __all__ = ["Occurrences", "RowId", "RowIds", "hash_of"]
@@ -91,12 +98,22 @@ class Occurrences:
         self._database.execute("BEGIN")
 
     def count(self, key: str) -> int:
-        """How often the key has come, this time included."""
+        """How often the key has come, this time included.
+
+        Raises:
+            OutputError: there is no room for it.
+        """
         run = self._database.execute
-        if run("INSERT OR IGNORE INTO seen VALUES (?, 1)", (key,)).rowcount:
-            return 1
-        run("UPDATE seen SET count = count + 1 WHERE key = ?", (key,))
-        (count,) = run("SELECT count FROM seen WHERE key = ?", (key,)).fetchone()
+        try:
+            if run("INSERT OR IGNORE INTO seen VALUES (?, 1)", (key,)).rowcount:
+                return 1
+            run("UPDATE seen SET count = count + 1 WHERE key = ?", (key,))
+            (count,) = run("SELECT count FROM seen WHERE key = ?", (key,)).fetchone()
+        except sqlite3.Error as error:
+            raise OutputError(
+                f"The ids of the rows cannot be kept in {tempfile.gettempdir()}: {error}. Make room"
+                " there, or point SQLITE_TMPDIR elsewhere, and go on with resume=True."
+            ) from error
         return int(count)
 
     def close(self) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from grayswan_batch.engine import Engine, Plan
-from grayswan_batch.errors import InputError
+from grayswan_batch.errors import InputError, OutputError
 from grayswan_batch.ids import require_column
 from grayswan_batch.ledger import Ledger, output_paths
 from grayswan_batch.limiter import Limiter
@@ -96,8 +96,11 @@ class Job:
                 yield Engine(self.plan, ledger, self._gate, progress)
             finally:
                 progress.close()
-        finally:
-            ledger.close()
+        except BaseException:
+            with suppress(OutputError):  # the error there is may hold answers that were paid for
+                ledger.close()
+            raise
+        ledger.close()
 
     def _share(self, report: Report) -> float | None:
         """The share of the rows that is done."""

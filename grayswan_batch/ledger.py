@@ -57,11 +57,12 @@ class Ledger:
                 f"{answers} is there already, and nothing is overwritten. Go on with it by"
                 " resume=True, or name another output."
             )
-        if not is_new and not index.exists():
-            raise OutputError(
-                f"{answers} has no {index.name} beside it, so nothing tells which run it is of."
-                " Name another output."
-            )
+        for each in (answers, failures):
+            if each.exists() and each.stat().st_size and not index.exists():
+                raise OutputError(
+                    f"{each} has no {index.name} beside it, so nothing tells which run it is of."
+                    " Name another output."
+                )
         self._answers = JsonLines(answers)
         self._failures: JsonLines | None = None
         try:
@@ -90,8 +91,17 @@ class Ledger:
         return output_paths(self._answers.path)[1]
 
     def has(self, key: str) -> bool:
-        """Whether a row has its answer."""
-        return self._index.has(key)
+        """Whether a row has its answer.
+
+        Raises:
+            OutputError: the index cannot be read.
+        """
+        try:
+            return self._index.has(key)
+        except sqlite3.Error as error:
+            raise OutputError(
+                f"The ids of {self._answers.path} cannot be read: {error}."
+            ) from error
 
     def answer(self, key: str, record: dict[str, Any]) -> None:
         """Write down an answer.

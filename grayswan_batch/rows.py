@@ -92,26 +92,23 @@ class Source:
 
     def _csv_items(self, lines: Lines, path: Path) -> Iterator[Item]:
         csv.field_size_limit(max(csv.field_size_limit(), self._max_row_size))
-        reader = csv.reader(_Texts(lines), strict=True)
-        try:
-            self.columns = next(reader, None)
-        except (csv.Error, RowError) as error:
-            raise InputError(f"{path} has no header that can be read: {error}") from error
+        texts = _Texts(lines)
+        reader = csv.reader(texts, strict=True)
+        self.columns = _header(reader, texts, path)
         if not self.columns:
             return
-        if len(set(self.columns)) < len(self.columns):
-            raise InputError(f"{path} has two columns of one name: {', '.join(self.columns)}.")
         while True:
+            texts.begin()
             try:
                 if (values := next(reader, None)) is None:
                     return
-            except csv.Error as error:  # noqa: PERF203 - each line may be bad
-                yield UnreadableRowError(f"Line {lines.number} is not CSV: {error}.")
+            except csv.Error as error:
+                yield UnreadableRowError(f"{texts.lines} not CSV: {error}.")
             except RowError as error:
                 yield error
             else:
                 if values:
-                    yield _csv_row(self.columns, values, lines.number)
+                    yield texts.error or _csv_row(self.columns, values, lines.number)
 
 
 def as_row(value: Any) -> Item:
@@ -130,17 +127,39 @@ def _is_iterable(value: object) -> bool:
 
 
 class _Texts:
-    """Lines as text, for the CSV reader; like `Lines`, it goes on after an error."""
+    """Lines as text, for the CSV reader; like `Lines`, it goes on after an error.
+
+    A row may have several lines. If one of them is no text, the row is read to its end all the
+    same, so that its other lines are not taken for rows.
+    """
+
+    error: RowError | None = None
+    """Why the row is no text."""
 
     def __init__(self, lines: Lines) -> None:
         self._lines = lines
+        self._first = 1
+
+    def begin(self) -> None:
+        """Begin a row."""
+        self.error, self._first = None, self._lines.number + 1
+
+    @property
+    def lines(self) -> str:
+        """The lines of the row, as the beginning of a sentence."""
+        last = self._lines.number
+        return f"Line {last} is" if last <= self._first else f"Lines {self._first} to {last} are"
 
     def __iter__(self) -> _Texts:
         return self
 
     def __next__(self) -> str:
         line = next(self._lines)
-        return _decode(line, self._lines.number)
+        try:
+            return _decode(line, self._lines.number)
+        except UnreadableRowError as error:
+            self.error = self.error or error
+            return line.decode(errors="replace")
 
 
 def _readable(path: Path) -> Path:
@@ -182,6 +201,23 @@ def _json_row(line: bytes, number: int) -> Item:
             f"Line {number} is a JSON {type(value).__name__}; a row is an object or a string."
         )
     return as_row(value)
+
+
+def _header(reader: Iterator[list[str]], texts: _Texts, path: Path) -> list[str] | None:
+    """The columns, or None where there is no line.
+
+    Raises:
+        InputError: they cannot be read, or two have one name.
+    """
+    try:
+        columns = next(filter(None, reader), None)
+    except (csv.Error, RowError) as error:
+        raise InputError(f"{path} has no header that can be read: {error}") from error
+    if texts.error is not None:
+        raise InputError(f"{path} has no header that can be read: {texts.error}")
+    if columns and len(set(columns)) < len(columns):
+        raise InputError(f"{path} has two columns of one name: {', '.join(columns)}.")
+    return columns
 
 
 def _csv_row(columns: list[str], values: list[str], number: int) -> Item:

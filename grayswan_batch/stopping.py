@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from grayswan_batch.asking import Outcome
 from grayswan_batch.errors import InputError
-from grayswan_batch.failures import is_refused_key, status_of
+from grayswan_batch.failures import is_refused_key, status_of, text_of
 from grayswan_batch.report import Report
 
 __all__ = ["StopRules"]
@@ -63,8 +63,8 @@ class StopRules:
             return "The model does not say what an answer cost, so max_tokens_total cannot be kept."
         return None
 
-    def _after_failure(self, error: Exception, report: Report) -> str | None:
-        reason = f"{type(error).__name__}: {error}"
+    def _after_failure(self, error: BaseException, report: Report) -> str | None:
+        reason = f"{type(error).__name__}: {text_of(error)}"
         if is_refused_key(error):
             return f"No request can succeed: {reason}"
         if not report.answered and status_of(error) in _HOPELESS:

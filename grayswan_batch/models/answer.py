@@ -8,6 +8,8 @@ from typing import Any, Protocol
 
 from pydantic_core import to_jsonable_python
 
+from grayswan_batch.failures import text_of
+
 __all__ = ["Answer", "Model", "Usage", "plain"]
 
 
@@ -77,4 +79,7 @@ class Model(Protocol):
 
 def plain(value: Any) -> Any:
     """Any value as JSON; what has no such form is its text."""
-    return to_jsonable_python(value, fallback=str, serialize_unknown=True, inf_nan_mode="null")
+    try:
+        return to_jsonable_python(value, fallback=text_of, inf_nan_mode="null")
+    except (ValueError, RecursionError):  # bytes that are no text, or a value that holds itself
+        return text_of(value)

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import math
 import sqlite3
+import subprocess
+import sys
 import threading
 from contextvars import ContextVar
+from datetime import date, datetime, timedelta, timezone
+from decimal import Decimal
+from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from langchain_core.language_models import FakeListChatModel
@@ -16,6 +24,7 @@ from pydantic import BaseModel
 
 import grayswan_batch
 from grayswan_batch import InputError, OutputError, RunStoppedError
+from grayswan_batch.ids import Occurrences
 from grayswan_core import BadRequestError, InternalServerError, RateLimitError
 from grayswan_devserver import Answer, RawResponse
 
@@ -171,6 +180,109 @@ def test_rows_fail_and_the_run_does_not(echo, echo_model, to, read, tmp_path):
     assert failures["d"]["request_id"] == "req_9"
     assert failures["row-2"]["attempts"] == 0
     assert report.rows == report.answered + report.failed == 7
+
+
+def classes_of_errors(kind=BaseException):
+    """Python's own classes of errors, but those that end a program or a generator."""
+    for each in kind.__subclasses__():
+        if each.__module__ == "builtins" and each not in (
+            KeyboardInterrupt,
+            SystemExit,
+            GeneratorExit,
+        ):
+            yield each
+            yield from classes_of_errors(each)
+
+
+def test_whatever_a_model_raises_is_the_rows_failure(echo, echo_model, to, read, monkeypatch):
+    monkeypatch.setattr("grayswan_batch.asking._FIRST_DELAY", 0)
+    kinds = {each.__name__: each for each in (asyncio.CancelledError, *classes_of_errors())}
+
+    def fail(name):
+        kind = kinds.get(name)
+        try:
+            return None if kind is None else kind.__new__(kind)
+        except TypeError:  # a group needs something in it
+            return kind("group", [ValueError()])
+
+    echo.fail = fail
+    names = ["fine", *kinds, "fine too"]
+    report = grayswan_batch.run(names, echo_model, to=to)
+
+    assert len(kinds) > 50
+    assert (report.rows, report.answered, report.failed) == (len(names), 2, len(kinds))
+    assert len(read(to)) + len(read(failed_path(to))) == len(names)
+
+
+class Unprintable:
+    def __repr__(self):
+        raise LookupError
+
+
+def test_whatever_is_kept_is_written_as_json(echo_model, to):
+    own = []
+    own.append(own)
+    values = [
+        *(date(2026, 1, 2), datetime(2026, 1, 2, tzinfo=timezone.utc), timedelta(1), uuid4()),
+        *(Decimal("0.1"), Path("a"), {1, 2}, (1, 2), {(1, 2): 3}, b"text", b"\xff", "\ud800"),
+        *(math.nan, -math.inf, 1 << 80, 1j, Weather(city="Kyoto", degrees=20), Weather, own),
+        *(Unprintable(), len, ValueError("no"), None),
+    ]
+    rows = [{"id": number, "prompt": "a", "value": each} for number, each in enumerate(values)]
+    report = grayswan_batch.run(rows, echo_model, to=to, prompt="prompt", id="id", keep="value")
+
+    def refuse(constant):
+        raise ValueError(constant)
+
+    assert (report.answered, report.failures) == (len(values), {})
+    found = [json.loads(line, parse_constant=refuse) for line in to.read_text().splitlines()]
+    kept = {each["id"]: each["row"]["value"] for each in found}
+    assert kept[0] == "2026-01-02"
+    assert kept[8] == {"1,2": 3}
+    assert len(kept) == len(values)
+
+
+FULL_DISK = """
+import resource, sys
+import grayswan_batch
+from langchain_core.runnables import RunnableLambda
+
+asked = []
+
+async def answer(row):
+    asked.append(row["prompt"])
+    return "x" * 200
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
+try:
+    grayswan_batch.run(map(str, range(5000)), RunnableLambda(answer), to=sys.argv[1])
+except grayswan_batch.OutputError as error:
+    print(error)
+    print(len(asked), len(error.unwritten))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit on the size of files")
+def test_a_full_disk_loses_no_answer_that_was_paid_for(to, read):
+    command = [sys.executable, "-c", FULL_DISK, str(to)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - our own code
+    told, counts = done.stdout.splitlines()
+    asked, unwritten = map(int, counts.split())
+
+    assert "resume=True" in told
+    assert len(read(to)) + unwritten == asked
+
+
+def test_no_room_for_ids_ends_the_run_and_fails_no_row(echo_model, to, read, monkeypatch):
+    class Small(Occurrences):
+        def __init__(self):
+            super().__init__()
+            self._database.execute("PRAGMA max_page_count = 3")
+
+    monkeypatch.setattr("grayswan_batch.ids.Occurrences", Small)
+    with pytest.raises(OutputError, match="The ids of the rows cannot be kept"):
+        grayswan_batch.run(map(str, range(5000)), echo_model, to=to)
+    assert read(failed_path(to)) == []
 
 
 def test_resuming_asks_for_what_has_no_answer_alone(echo, echo_model, to, read):

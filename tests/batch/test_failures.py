@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
+from http import HTTPStatus
 
 import httpx
 import openai
@@ -17,6 +18,7 @@ from grayswan_batch.failures import (
     may_pass,
     retry_after_of,
     status_of,
+    text_of,
 )
 from grayswan_core import (
     APIConnectionError,
@@ -46,6 +48,14 @@ def behind(error):
     return outer
 
 
+def with_attributes(**attributes):
+    """An error of another library."""
+    error = RuntimeError("refused")
+    vars(error).update(attributes)
+    return error
+
+
+BOTOCORE = {"ResponseMetadata": {"HTTPStatusCode": 429}, "Error": {"Code": "ThrottlingException"}}
 RATE_LIMIT = RateLimitError("busy", status_code=429, retry_after=3.0)
 
 
@@ -69,6 +79,11 @@ RATE_LIMIT = RateLimitError("busy", status_code=429, retry_after=3.0)
         (TimeoutError(), None, False, True, False),
         (httpx.ConnectError("no"), None, False, True, False),
         (ValueError("bug"), None, False, False, False),
+        (with_attributes(code=429), 429, True, True, False),  # Google's
+        (with_attributes(code=HTTPStatus.BAD_REQUEST), 400, False, False, False),
+        (with_attributes(code=1006), None, False, False, False),  # a websocket's
+        (with_attributes(status=401), 401, False, False, True),  # aiohttp's
+        (with_attributes(response=BOTOCORE), 429, True, True, False),
     ],
 )
 def test_what_an_error_says(error, status, limited, passes, key):
@@ -76,6 +91,31 @@ def test_what_an_error_says(error, status, limited, passes, key):
     assert is_rate_limit(error) is limited
     assert may_pass(error) is passes
     assert is_refused_key(error) is key
+
+
+class OddError(Exception):
+    """An error of which everything fails that somebody may ask of it."""
+
+    def __getattribute__(self, name):
+        if name.startswith("__"):
+            return super().__getattribute__(name)
+        raise LookupError(name)
+
+    def __str__(self):
+        raise LookupError
+
+
+def test_an_error_that_fails_itself_is_one_that_says_nothing():
+    for error in (OddError(), behind(OddError()), with_attributes(response=OddError())):
+        assert not any(ask(error) for ask in (is_rate_limit, is_refused_key, may_pass))
+        assert (status_of(error), retry_after_of(error)) == (None, None)
+    assert failure_of(OddError()) == {
+        "error_type": "OddError",
+        "error": "OddError",
+        "status_code": None,
+        "request_id": None,
+    }
+    assert text_of(ValueError()) == "ValueError"
 
 
 @pytest.mark.parametrize(

@@ -118,6 +118,26 @@ def test_failures_begin_anew_when_their_rows_are_asked_again(open_ledger, to, re
     assert failed.read_text() == ""
 
 
+@pytest.mark.parametrize("resume", [False, True])
+def test_failures_of_something_else_are_not_overwritten(open_ledger, to, resume):
+    failed = output_paths(to)[1]
+    failed.write_text('{"id": "b"}\n')
+    with pytest.raises(OutputError, match="nothing tells which run"):
+        open_ledger(resume=resume)
+
+    assert failed.read_text() == '{"id": "b"}\n'
+    assert not to.exists()
+
+
+def test_an_index_that_cannot_be_read_is_an_error_of_the_output(open_ledger):
+    ledger = open_ledger()
+    fill(ledger, "a")
+    ledger.close()
+
+    with pytest.raises(OutputError, match="cannot be read"):
+        ledger.has("b")
+
+
 LOCKED = """
 import sys
 from pathlib import Path

@@ -87,6 +87,23 @@ def test_a_quote_that_is_never_closed_is_an_error_and_not_the_end(tmp_path):
     assert good == {"id": "2", "text": "c"}
 
 
+@pytest.mark.parametrize("bad", [b'"', b"\xff"])
+@pytest.mark.parametrize("lines", [1, 2, 5])
+def test_a_bad_row_of_several_csv_lines_is_one_error_that_says_which(tmp_path, bad, lines):
+    inner = b"".join(b"line %d\n" % number for number in range(lines - 1))
+    path = tmp_path / "rows.csv"
+    path.write_bytes(b'\ntext\nfirst\n"' + inner + b"a" + bad + b'a"\n"last"\n')
+
+    first, error, last = items(path)
+    assert (first, last) == ({"text": "first"}, {"text": "last"})
+    if bad == b"\xff":
+        assert str(error).startswith(f"Line {3 + lines} is not UTF-8")
+    elif lines == 1:
+        assert str(error).startswith("Line 4 is not CSV")
+    else:
+        assert str(error).startswith(f"Lines 4 to {3 + lines} are not CSV")
+
+
 @pytest.mark.parametrize("header", ["id,id\n1,2\n", "\xff\xfe"])
 def test_a_header_that_cannot_be_used_is_refused(tmp_path, header):
     path = tmp_path / "rows.csv"
