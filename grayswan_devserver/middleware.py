@@ -39,7 +39,7 @@ class RecordingMiddleware:
             return
         record = _record(scope, raw)
         self._recorder.add(record)
-        exchange = _Exchange(record, receive, send)
+        exchange = _Exchange(record, self._recorder, receive, send)
         try:
             await self._app(scope, exchange.receive, exchange.send)
         finally:
@@ -49,8 +49,11 @@ class RecordingMiddleware:
 class _Exchange:
     """Hands the body on and watches what goes back."""
 
-    def __init__(self, record: RecordedRequest, receive: Receive, send: Send) -> None:
+    def __init__(
+        self, record: RecordedRequest, recorder: Recorder, receive: Receive, send: Send
+    ) -> None:
         self._record = record
+        self._recorder = recorder
         self._receive = receive
         self._send = send
         self._body_given = False
@@ -67,7 +70,7 @@ class _Exchange:
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self._record.status = message["status"]
+            self._recorder.respond(self._record, message["status"])
             MutableHeaders(scope=message)["x-request-id"] = self._record.request_id
         elif message["type"] == "http.response.body":
             # Set before the last bytes go out: a client that has them may leave at once.

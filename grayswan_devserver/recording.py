@@ -84,11 +84,17 @@ class Recorder:
         with self._lock:
             self._requests.append(request)
 
+    def respond(self, request: RecordedRequest, status: int) -> None:
+        """Note and count the status of a response, before any of it goes out.
+
+        Whoever has a response finds it counted.
+        """
+        with self._lock:
+            request.status = status
+            self._statuses[status] += 1
+
     def finish(self, request: RecordedRequest) -> None:
-        """Note that the server is done with a request, and count its status."""
-        if request.status is not None:
-            with self._lock:
-                self._statuses[request.status] += 1
+        """Note that the server is done with a request."""
         request.finish()
         if self._on_finished is not None:
             self._on_finished(request)

@@ -8,11 +8,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from grayswan_core.config import API_KEY_VARIABLE, BASE_URL_VARIABLES, MISSPELT_KEY_VARIABLES
 
 pytest.register_assert_rewrite("conformance")
 
+# A machine under load is slow, and that is no failure. The same code is tried on the same examples,
+# so that a change fails for what it changes; new examples are looked for every night.
+settings.register_profile("explore", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("repeat", settings.get_profile("explore"), derandomize=True)
+settings.load_profile("repeat")
 
 ECOSYSTEM = Path(__file__).parent / "ecosystem"
 

@@ -22,7 +22,7 @@ def test_a_line_is_there_at_once(tmp_path):
     lines.close()
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     records=st.lists(st.dictionaries(st.text(max_size=5), st.text(max_size=20)), max_size=5),
     cut=st.integers(0, 400),

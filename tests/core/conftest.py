@@ -12,14 +12,9 @@ from types import SimpleNamespace
 import httpx
 import pytest
 from client_calls import Async, Sync
-from hypothesis import settings
 from wire_server import WireServer
 
 from grayswan_core import ClientConfig, CygnetClient
-
-# A machine under load is slow, and that is no failure.
-settings.register_profile("core", deadline=None)
-settings.load_profile("core")
 
 HERE = Path(__file__).parent
 KEY = "gs-key-that-nobody-may-see"

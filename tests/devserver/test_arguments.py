@@ -7,7 +7,7 @@ from operator import or_
 from typing import Annotated, Literal
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import AnyUrl, BaseModel, ConfigDict, Field, TypeAdapter, create_model
 
@@ -205,7 +205,7 @@ def test_a_list_of_dates_takes_no_other_words():
     assert fill(schema, "a: 2024-05-06 and 2024-05-07") == {"a": ["2024-05-06", "2024-05-07"]}
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=150)
+@settings(max_examples=150)
 @given(
     st.dictionaries(
         st.sampled_from(["name", "location", "count", "query", "items", "flag"]), TYPES
@@ -258,7 +258,7 @@ SCHEMAS = st.recursive(
 )
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=150)
+@settings(max_examples=150)
 @given(
     st.dictionaries(st.sampled_from(["location", "count", "b"]), SCHEMAS),
     st.sets(st.sampled_from(["location", "count", "b"])),

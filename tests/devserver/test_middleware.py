@@ -1,7 +1,8 @@
 import httpx
 import pytest
 
-from grayswan_devserver.middleware import bearer_key
+from grayswan_devserver.middleware import RecordingMiddleware, bearer_key
+from grayswan_devserver.recording import Recorder
 
 BODY = {"model": "cygnet", "messages": [{"role": "user", "content": "Hello!"}]}
 
@@ -46,3 +47,22 @@ def test_ids_differ(http):
 )
 def test_bearer_key(header, key):
     assert bearer_key(header) == key
+
+
+async def test_whoever_has_a_response_finds_it_counted():
+    recorder = Recorder()
+    counted = []
+
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 429, "headers": []})
+
+    async def receive():
+        return {"type": "http.request", "body": b"{}", "more_body": False}
+
+    async def send(message):
+        counted.append((recorder.requests[-1].status, recorder.statuses))
+
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
+    await RecordingMiddleware(app, recorder)(scope, receive, send)
+
+    assert counted == [(429, {429: 1})]

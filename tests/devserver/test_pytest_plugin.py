@@ -11,9 +11,13 @@ def test_the_fixture_is_a_running_server(grayswan_server):
     assert grayswan_server.url
 
 
+_SERVERS = []
+
+
 @pytest.mark.parametrize("number", [1, 2])
-def test_every_test_starts_with_a_clean_record(grayswan_server, http, number):
-    assert grayswan_server.requests == []
+def test_every_test_has_a_server_of_its_own(grayswan_server, http, number):
+    assert grayswan_server not in _SERVERS
+    _SERVERS.append(grayswan_server)
     http.get("/")
     assert len(grayswan_server.requests) == 1
 

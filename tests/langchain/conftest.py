@@ -12,17 +12,9 @@ from grayswan_devserver import DevServer, RawResponse
 from langchain_grayswan import ChatGraySwan
 
 
-@pytest.fixture(scope="session")
-def _server() -> Iterator[DevServer]:
-    with DevServer() as server:
-        yield server
-
-
 @pytest.fixture
-def server(_server: DevServer) -> Iterator[DevServer]:
-    _server.clear()
-    yield _server
-    _server.clear()
+def server(grayswan_server: DevServer) -> DevServer:
+    return grayswan_server
 
 
 @pytest.fixture

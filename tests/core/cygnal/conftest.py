@@ -1,21 +1,11 @@
 import pytest
 
 from grayswan_core.cygnal.guard import CygnalGuard
-from grayswan_devserver import DevServer
-
-
-@pytest.fixture(scope="session")
-def _monitor():
-    with DevServer() as running:
-        yield running
 
 
 @pytest.fixture
-def monitor(_monitor):
-    """A local server, as it starts."""
-    _monitor.clear()
-    yield _monitor
-    _monitor.clear()
+def monitor(grayswan_server):
+    return grayswan_server
 
 
 @pytest.fixture
