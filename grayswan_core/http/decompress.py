@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterator
 from typing import Any
 
-from grayswan_core.errors import ResponseError
+from grayswan_core.errors import APIConnectionError, ResponseError
 
 __all__ = ["Unpacker"]
 
@@ -42,7 +42,7 @@ class Unpacker:
                 " be decompressed within the limits. A gateway on the way may be set to do so."
             )
         self._packed = bool(codings)
-        self._begun = b""
+        self._begun = b""  # the first bytes of a member, until there are enough to tell its kind
         self._unpack: Any = None
 
     def feed(self, piece: bytes) -> Iterator[bytes]:
@@ -54,28 +54,48 @@ class Unpacker:
         if not self._packed:
             yield piece
             return
-        if self._unpack is None:
-            self._begun += piece
-            if len(self._begun) < _HEADER_SIZE:
-                return
-            piece = self._begun
-            self._unpack = zlib.decompressobj(_window(piece))
-        more = True
-        while more and not self._unpack.eof:
-            unpacked = self._step(piece)
-            piece = self._unpack.unconsumed_tail
-            more = bool(piece) or len(unpacked) == _PIECE_SIZE
-            if unpacked:
-                yield unpacked
+        while piece := self._begin_member(piece):
+            more = True
+            while more and not self._unpack.eof:
+                unpacked = self._step(piece)
+                piece = self._unpack.unconsumed_tail
+                more = bool(piece) or len(unpacked) == _PIECE_SIZE
+                if unpacked:
+                    yield unpacked
+            piece = self._unpack.unused_data
 
     def close(self) -> None:
         """Say that the body has ended.
 
         Raises:
-            ResponseError: it is packed and cut short.
+            APIConnectionError: it is packed and cut short.
         """
-        if self._packed and not (self._unpack is not None and self._unpack.eof):
-            raise ResponseError("The response body cannot be decompressed: it is truncated.")
+        if self._packed and (self._begun or self._unpack is None or not self._unpack.eof):
+            raise APIConnectionError("The response body cannot be decompressed: it is truncated.")
+
+    def _begin_member(self, piece: bytes) -> bytes:
+        """The bytes to go on with; where nothing is being unpacked, their start tells the kind.
+
+        Raises:
+            ResponseError: what follows a whole body is neither more of it, a further member of
+                gzip (RFC 1952, 2.2), nor padding.
+        """
+        follows = self._unpack is not None
+        if follows:
+            if not self._unpack.eof:
+                return piece
+            if not self._begun:
+                piece = piece.lstrip(b"\0")
+        self._begun += piece
+        if len(self._begun) < _HEADER_SIZE:
+            return b""
+        start, self._begun = self._begun, b""
+        if follows and not start.startswith(_GZIP):
+            raise ResponseError(
+                "The response body cannot be decompressed: other bytes follow its end."
+            )
+        self._unpack = zlib.decompressobj(_window(start))
+        return start
 
     def _step(self, piece: bytes) -> bytes:
         try:

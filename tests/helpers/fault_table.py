@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -178,6 +179,11 @@ WHOLE = (
     Fault("a whole answer", (whole(answer()),), text="Hi there."),
     Fault("a whole answer, packed", (whole(gzip.compress(answer().encode()),
           headers={"content-encoding": "gzip"}),), text="Hi there."),
+    Fault("a whole answer, packed in several members", (whole(gzip.compress(answer().encode()[:9])
+          + gzip.compress(answer().encode()[9:]), headers={"content-encoding": "gzip"}),),
+          text="Hi there."),
+    Fault("a packed answer, cut", (whole(gzip.compress(answer().encode())[:-9],
+          headers={"content-encoding": "gzip"}),), APIConnectionError, "truncated", again=True),
     Fault("204 and no body", (head(204) + b"\r\n",), ResponseError, status=204, caused=True),
     Fault("a body that ends early", (_LENGTH_100, Close()), **_CONNECTION),
     Fault("a body that is reset", (_LENGTH_100, Reset()), **_CONNECTION),
@@ -216,6 +222,18 @@ def _cut(name: str, *steps: Step, **expected: Any) -> Fault:
 
 
 _INCOMPLETE: dict[str, Any] = {"error": IncompleteStreamError, "again": True}
+
+
+def _packed(*pieces: bytes) -> tuple[Step, ...]:
+    """A stream with a content coding, in one HTTP chunk a piece."""
+    return (*stream(*pieces, headers={"content-encoding": "gzip"}), LAST_CHUNK)
+
+
+def _flushed(*pieces: bytes) -> list[bytes]:
+    """Pieces as a gateway packs them that flushes each and never ends."""
+    packer = zlib.compressobj(wbits=16 + zlib.MAX_WBITS)
+    return [packer.compress(each) + packer.flush(zlib.Z_SYNC_FLUSH) for each in pieces]
+
 
 REPEATED = stream(text("so ", "stop"), text("far", "stop"))
 
@@ -300,6 +318,12 @@ STREAMED = (
     Fault("a finish reason in every chunk, then an error",
           (*REPEATED, chunk(sse({"error": "Overloaded"})), LAST_CHUNK),
           StreamError, "Overloaded", text="so far"),
+    Fault("gzip in several members", _packed(gzip.compress(SO), gzip.compress(FAR + END)),
+          text="so far"),
+    Fault("gzip, flushed and not ended after [DONE]", _packed(*_flushed(SO, FAR, END)),
+          text="so far"),
+    Fault("gzip, flushed and not ended before the end", _packed(*_flushed(SO, FAR)),
+          APIConnectionError, "truncated", text="so far", again=True),
     Fault("no [DONE]", (*stream(SO, text("far", "stop")), LAST_CHUNK), text="so far"),
     Fault("reset after the finish reason", (*stream(SO, text("far", "stop")), Reset()),
           text="so far"),
