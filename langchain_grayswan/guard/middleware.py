@@ -16,6 +16,7 @@ from langchain_core.callbacks import AsyncCallbackManager, CallbackManager
 from langchain_core.callbacks.base import BaseCallbackManager
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from langchain_core.runnables.config import ensure_config
+from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime
 from langgraph.types import Command
 
@@ -50,8 +51,9 @@ class CygnalMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
 
     The model is protected as `protect` does it, so nothing flagged is streamed. Calls are judged
     again where a person has edited them, before the tool runs. A flagged message of the user's is
-    replaced in the state by a placeholder, and a flagged result of a tool by one of its own; calls
-    are never left unanswered. Put it last, so that no other middleware changes the model behind it.
+    replaced in the state by a placeholder, and a flagged result of a tool, or the text of its
+    error, by one of its own; calls are never left unanswered. Put it last, so that no other
+    middleware changes the model behind it.
 
     Args:
         guard: Who judges.
@@ -129,9 +131,17 @@ class CygnalMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
             (judgement,) = run_checks(guard, [check], manager)
             if judgement.blocked and self.protection.blocks:
                 return self._refused_call(request, judgement)
-        result = handler(request)
+        failure: Exception | None = None
+        try:
+            result = handler(request)
+        except GraphBubbleUp:  # no error: the graph is interrupted, for example
+            raise
+        except Exception as error:  # noqa: BLE001 - raised again, unless its text is flagged
+            failure, result = error, _error_message(request, error)
         judgements = run_checks(guard, self._result_checks(request, result), manager)
         taken: ToolMessage | Command[Any] = self._taken(request, result, judgements)
+        if failure is not None and taken is result:
+            raise failure
         return taken
 
     async def awrap_tool_call(
@@ -143,9 +153,17 @@ class CygnalMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
             (judgement,) = await arun_checks(guard, [check], manager)
             if judgement.blocked and self.protection.blocks:
                 return self._refused_call(request, judgement)
-        result = await handler(request)
+        failure: Exception | None = None
+        try:
+            result = await handler(request)
+        except GraphBubbleUp:  # no error: the graph is interrupted, for example
+            raise
+        except Exception as error:  # noqa: BLE001 - raised again, unless its text is flagged
+            failure, result = error, _error_message(request, error)
         judgements = await arun_checks(guard, self._result_checks(request, result), manager)
         taken: ToolMessage | Command[Any] = self._taken(request, result, judgements)
+        if failure is not None and taken is result:
+            raise failure
         return taken
 
     def _protected(self, request: ModelRequest[Any]) -> ModelRequest[Any]:
@@ -199,6 +217,16 @@ def manager_of(
     """The manager for the children of the node that makes a call."""
     config = getattr(request.runtime, "config", None) or ensure_config()
     return kind.configure(config.get("callbacks"))
+
+
+def _error_message(request: ToolCallRequest, error: Exception) -> ToolMessage:
+    """What a tool's error says, as its result."""
+    return ToolMessage(
+        content=str(error),
+        tool_call_id=request.tool_call["id"] or "",
+        name=request.tool_call["name"],
+        status="error",
+    )
 
 
 def _judged(response: Any) -> Any:

@@ -26,6 +26,7 @@ from llama_index.core.base.llms.types import (
 )
 from llama_index.core.llms import callbacks
 from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_callback
+from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.llms.llm import LLM
 
 from grayswan_core.cygnal.call import AsyncGuardedCall, GuardedCall
@@ -50,6 +51,18 @@ _WAYS = (
     "stream_complete",
     "astream_complete",
 )
+
+# What LlamaIndex makes of those. Some integrations have their own, which may call the API directly.
+_MADE_OF_THEM = (
+    *("predict", "apredict", "stream", "astream"),
+    *("structured_predict", "astructured_predict"),
+    *("stream_structured_predict", "astream_structured_predict"),
+    *("chat_with_tools", "achat_with_tools", "stream_chat_with_tools", "astream_chat_with_tools"),
+    *("predict_and_call", "apredict_and_call"),
+)
+
+# Integrations whose own ones are known to call `chat` and the like.
+_CALL_THE_HOOKS = ("llama_index.core.", "llama_index.llms.openai", "llama_index_grayswan.")
 
 
 @dataclass(frozen=True)
@@ -110,6 +123,18 @@ def _undecorated(method: Any) -> Callable[..., Any]:
         else:
             own: Callable[..., Any] = method
             return own
+
+
+def _core_ways(kind: type[LLM]) -> dict[str, Any]:
+    """LlamaIndex's own ways to call an LLM, for those of a class that may pass the hooks by."""
+    core = {}
+    for name in _MADE_OF_THEM:
+        owner = next((each for each in kind.__mro__ if name in vars(each)), None)
+        if owner is not None and not owner.__module__.startswith(_CALL_THE_HOOKS):
+            base = LLM if hasattr(LLM, name) else FunctionCallingLLM
+            base = FunctionCallingLLM if issubclass(kind, FunctionCallingLLM) else base
+            core[name] = inspect.getattr_static(base, name)
+    return core
 
 
 def _prompted(prompt: str) -> list[ChatMessage]:
@@ -227,6 +252,7 @@ def _class(around: Around, kind: type[LLM]) -> type[Any]:
         return around.put, (own, own.__dict__.pop(around.key))
 
     namespace = {name: globals()[name] for name in _WAYS}
+    namespace |= _core_ways(kind)
     namespace |= {"_new_call": _new_call, "_anew_call": _anew_call, "__reduce__": reduce}
     namespace |= {"__module__": __name__, "__doc__": kind.__doc__}
     return type(f"{around.name}{kind.__name__}", (kind,), namespace)

@@ -13,7 +13,7 @@ from grayswan_core.cygnal.holdback import Holdback
 from grayswan_core.cygnal.protection import Protection
 from grayswan_core.wire import MonitorMessage
 from llama_index_grayswan.guard.reading import DIALECT, made_calls
-from llama_index_grayswan.guard.refusing import message_of, noted, refusal
+from llama_index_grayswan.guard.refusing import beside, message_of, noted, refusal, with_kwargs
 
 __all__ = ["ResponseHoldback"]
 
@@ -34,16 +34,21 @@ class ResponseHoldback(Holdback[ChatMessage, Any]):
         self._kind = kind
         self._last: Any = None
         self._deltas: list[str] = []
+        self._beside: dict[str, str] = {}
 
     def add(self, chunk: Any) -> Check | None:
         """Take a response in. How the text so far is judged, if it is time."""
         self._last = chunk
         self._deltas.append(self._text(chunk))
+        for key, value in beside(chunk).items():
+            if isinstance(value, str):  # each has a part, or all so far
+                before = self._beside.get(key, "")
+                self._beside[key] = value if value.startswith(before) else before + value
         return super().add(chunk)
 
     def answer(self) -> ChatMessage:
         """The response so far; some integrations leave text out of the message of a stream."""
-        message = message_of(self._last)
+        message = with_kwargs(message_of(self._last), self._beside)
         text = "".join(self._deltas)
         if text in (message.content or ""):
             return message

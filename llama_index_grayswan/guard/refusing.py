@@ -15,7 +15,16 @@ from llama_index.core.base.llms.types import (
 from grayswan_core import CygnalViolationError, Judgement
 from grayswan_core.cygnal.protection import Protection
 
-__all__ = ["REPORT", "Response", "message_of", "noted", "refusal", "violation_error"]
+__all__ = [
+    "REPORT",
+    "Response",
+    "beside",
+    "message_of",
+    "noted",
+    "refusal",
+    "violation_error",
+    "with_kwargs",
+]
 
 Response: TypeAlias = ChatResponse | CompletionResponse
 
@@ -26,12 +35,33 @@ REPORT = "cygnal"
 
 _COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
 
+# Of a response's `additional_kwargs`, what is no text of the model's.
+_ABOUT = frozenset({"finish_reason", "content_filter", REPORT, *_COUNTS})
+
 
 def message_of(response: Response) -> ChatMessage:
-    """What a response says, as a message."""
+    """What a response says, as a message, with what it holds beside that."""
     if isinstance(response, ChatResponse):
-        return response.message
-    return ChatMessage(role=MessageRole.ASSISTANT, content=response.text)
+        message = response.message
+    else:
+        message = ChatMessage(role=MessageRole.ASSISTANT, content=response.text)
+    return with_kwargs(message, beside(response))
+
+
+def with_kwargs(message: ChatMessage, kwargs: Mapping[str, Any]) -> ChatMessage:
+    """The message with more of them, or itself."""
+    if not kwargs:
+        return message
+    return message.model_copy(update={"additional_kwargs": {**message.additional_kwargs, **kwargs}})
+
+
+def beside(response: Response) -> dict[str, Any]:
+    """What a response holds beside its message that may be text, such as what the model thought."""
+    return {
+        key: value
+        for key, value in response.additional_kwargs.items()
+        if key not in _ABOUT and value and not isinstance(value, (bool, int, float))
+    }
 
 
 def noted(response: _R, report: Mapping[str, Any]) -> _R:

@@ -123,7 +123,7 @@ class _GuardedTool(BaseTool):
     """What `guard_tools` puts before a tool's own class."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> ToolOutput:
-        return _judged(self, super().__call__, args, kwargs)  # type: ignore[safe-super]
+        return _judged(self, _unseen(super().__call__), args, kwargs)  # type: ignore[safe-super]
 
 
 class _GuardedAsyncTool(_GuardedTool, AsyncBaseTool):
@@ -131,10 +131,16 @@ class _GuardedAsyncTool(_GuardedTool, AsyncBaseTool):
         return self.call(*args, **kwargs)
 
     def call(self, *args: Any, **kwargs: Any) -> ToolOutput:
-        return _judged(self, super().call, args, kwargs)  # type: ignore[safe-super]
+        return _judged(self, _unseen(super().call), args, kwargs)  # type: ignore[safe-super]
 
     async def acall(self, *args: Any, **kwargs: Any) -> ToolOutput:
-        return await _ajudged(self, super().acall, args, kwargs)  # type: ignore[safe-super]
+        return await _ajudged(self, _unseen(super().acall), args, kwargs)  # type: ignore[safe-super]
+
+
+def _unseen(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A tool's own method without its span, which would tell the result before it is judged."""
+    plain: Callable[..., Any] = getattr(method, "__wrapped__", method)
+    return plain
 
 
 @cache

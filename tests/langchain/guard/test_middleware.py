@@ -15,7 +15,7 @@ from langchain.agents.middleware import (
 from langchain.agents.structured_output import ToolStrategy
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langgraph.checkpoint.memory import InMemorySaver
-from langgraph.types import Command
+from langgraph.types import Command, interrupt
 from pydantic import BaseModel
 
 from grayswan_core import ConfigurationError, CygnalViolationError
@@ -42,6 +42,8 @@ def new_agent(model, guard, ran):
     def send(to: str) -> str:
         """Send a message."""
         ran.append(to)
+        if to == "fail":
+            raise LookupError(f"no such page: {IPI_TRIGGER}")
         return f"see {IPI_TRIGGER}" if to == "poison" else "sent"
 
     def hand_over(to: str) -> Command:
@@ -142,8 +144,9 @@ def test_replace_goes_on_without_the_question(new_agent, run, server, sent):
 
 
 @pytest.mark.parametrize("behavior", ["end", "replace"])
-def test_a_flagged_result_is_replaced_and_that_one_only(new_agent, run, server, sent, behavior):
-    calls = [Call("send", {"to": "poison"}), Call("send", {"to": "me"})]
+@pytest.mark.parametrize("to", ["poison", "fail"])
+def test_a_flagged_result_is_replaced_and_that_one_only(new_agent, run, server, sent, to, behavior):
+    calls = [Call("send", {"to": to}), Call("send", {"to": "me"})]
     server.script(Answer("", calls), Answer("Done."))
     agent = new_agent(settings={"exit_behavior": behavior})
     messages = run(agent, "Hello")["messages"]
@@ -152,6 +155,31 @@ def test_a_flagged_result_is_replaced_and_that_one_only(new_agent, run, server, 
     assert "removed" in results["error"]
     assert "Done." == messages[-1].content
     assert IPI_TRIGGER not in repr((messages, sent()))
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"exit_behavior": "monitor"}, {"check_tool_results": False}]
+)
+def test_an_error_of_a_tools_is_raised_unless_it_is_flagged(new_agent, run, server, settings):
+    def fail(to: str) -> str:
+        """Fail."""
+        raise LookupError(f"{to} is away")
+
+    server.script(Answer("", [Call("fail", {"to": IPI_TRIGGER if settings else "Leda"})]))
+    with pytest.raises(LookupError, match="is away"):
+        run(new_agent(tools=[fail], settings={**settings, "check_tool_calls": False}), "Hello")
+
+
+def test_a_tool_that_interrupts_the_graph_is_let(new_agent, server):
+    def ask(to: str) -> str:
+        """Ask a person."""
+        return interrupt(f"Really? {IPI_TRIGGER}")
+
+    server.script(Answer("", [Call("ask", {"to": "me"})]), Answer("Done."))
+    agent = new_agent(tools=[ask], checkpointer=InMemorySaver())
+    config = {"configurable": {"thread_id": "1"}}
+    agent.invoke({"messages": [("human", "Hello")]}, config)
+    assert "Done." == agent.invoke(Command(resume="yes"), config)["messages"][-1].content
 
 
 def test_results_in_a_command_are_judged(new_agent, run, server, sent):
@@ -168,6 +196,7 @@ def test_results_in_a_command_are_judged(new_agent, run, server, sent):
         (BAD, [], "input"),
         ("Hello", [Answer(BAD)], "output"),
         ("Hello", [Answer("", [Call("send", {"to": "poison"})])], "tool_result"),
+        ("Hello", [Answer("", [Call("send", {"to": "fail"})])], "tool_result"),
     ],
 )
 def test_an_error(new_agent, run, server, question, answers, stage):

@@ -1,3 +1,4 @@
+import pytest
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse, TextBlock, ToolCallBlock
 
 from grayswan_core import Judgement, Verdict
@@ -34,6 +35,17 @@ def test_text_that_a_message_leaves_out_is_judged(guard):
     hold.add(response("", "left "))
     hold.add(response("", "out"))
     assert "left out" in hold.end().judged[0].content
+
+
+@pytest.mark.parametrize("parts", [("left ", "out"), ("left", "left out"), ("left out", "")])
+def test_what_a_stream_holds_beside_its_messages_is_judged(guard, parts):
+    hold = holdback(guard)
+    for each in parts:
+        kwargs = {"thinking_delta": each, "total_tokens": 3, "finish_reason": "stop"}
+        hold.add(response("Well", "").model_copy(update={"additional_kwargs": kwargs}))
+    (judged,) = hold.end().judged
+    assert "left out" in judged.content
+    assert "stop" not in judged.content
 
 
 def test_calls_and_what_follows_are_held_to_the_end(guard):

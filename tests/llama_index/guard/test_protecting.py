@@ -5,21 +5,22 @@ import copy
 import json
 import pickle
 from contextlib import suppress
+from inspect import getattr_static, unwrap
 
 import pytest
 from llama_index.core import Settings
 from llama_index.core.agent.workflow import AgentWorkflow, FunctionAgent, ReActAgent
 from llama_index.core.base.llms.types import (
     ChatMessage,
+    ChatResponse,
     CompletionResponse,
     LLMMetadata,
     MessageRole,
 )
 from llama_index.core.callbacks import CallbackManager, LlamaDebugHandler
-from llama_index.core.instrumentation import get_dispatcher
-from llama_index.core.instrumentation.span_handlers import SimpleSpanHandler
 from llama_index.core.llms import CustomLLM
-from llama_index.core.llms.callbacks import llm_completion_callback
+from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_callback
+from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.memory import ChatMemoryBuffer
 from llama_index.core.prompts import PromptTemplate
 from llama_index.core.tools import FunctionTool
@@ -28,6 +29,7 @@ from pydantic import BaseModel
 from grayswan_core import AuthenticationError, ConfigurationError, CygnalViolationError
 from grayswan_devserver import IPI_TRIGGER, VIOLATION_TRIGGER, Answer, Call, MonitorAnswer
 from llama_index_grayswan import GraySwan, data_message, guard_tools, protect
+from llama_index_grayswan.guard.around import _MADE_OF_THEM, _WAYS
 from llama_index_grayswan.guard.events import CygnalJudgementEvent
 
 BAD = f"swordfish {VIOLATION_TRIGGER}"
@@ -76,24 +78,6 @@ def ways(llm, text="Hello"):
     yield lambda: asyncio.run(_collect(llm.astream_complete(text)))
     yield lambda: asyncio.run(llm.achat_with_tools([TOOL], text))
     yield lambda: asyncio.run(_collect(llm.astream_chat_with_tools([TOOL], text)))
-
-
-class Spans(SimpleSpanHandler):
-    told: list = []  # noqa: RUF012 - a pydantic field
-
-    def prepare_to_exit_span(self, id_, bound_args, instance=None, result=None, **kwargs):
-        self.told.append(repr(result))
-        return super().prepare_to_exit_span(id_, bound_args, instance, result, **kwargs)
-
-
-@pytest.fixture
-def spans():
-    handler = Spans()
-    root = get_dispatcher()
-    before = list(root.span_handlers)
-    root.add_span_handler(handler)
-    yield handler.told
-    root.span_handlers = before
 
 
 def test_a_flagged_response_is_seen_by_nobody(protected, grayswan_server, events, spans):
@@ -316,6 +300,85 @@ def test_a_foreign_llm(guard, events, spans):
     ):
         assert "swordfish" not in repr(call())
     assert "swordfish" not in repr((events, spans))
+
+
+class Thinking(Plain):
+    """An LLM that keeps what it thought beside its text, as Ollama's and Anthropic's do."""
+
+    @llm_completion_callback()
+    def complete(self, prompt, formatted=False, **kwargs):
+        return CompletionResponse(text="Fine.", additional_kwargs={"thinking": self.text})
+
+    @llm_completion_callback()
+    def stream_complete(self, prompt, formatted=False, **kwargs):
+        def responses():
+            for word in self.text.split(" "):
+                kwargs = {"thinking_delta": f"{word} "}
+                yield CompletionResponse(text="Fine.", delta="", additional_kwargs=kwargs)
+
+        return responses()
+
+    @llm_chat_callback()
+    def chat(self, messages, **kwargs):
+        message = ChatMessage("Fine.", role="assistant")
+        return ChatResponse(message=message, additional_kwargs={"thinking": [self.text]})
+
+
+def test_what_a_response_holds_beside_its_text_is_judged(guard, events, spans):
+    protected = protect(Thinking(), guard)
+    for call in (
+        lambda: protected.complete("Hello"),
+        lambda: list(protected.stream_complete("Hello")),
+        lambda: protected.chat(user("Hello")),
+    ):
+        assert "swordfish" not in repr(call())
+    assert "swordfish" not in repr((events, spans))
+
+
+def _direct(name):
+    def call(self, *args, **kwargs):
+        raise AssertionError(f"{name} asked the API past the guard")
+
+    return call
+
+
+def test_an_llms_own_ways_do_not_pass_the_guard_by(llm, guard, grayswan_server):
+    direct = type("Direct", (GraySwan,), {name: _direct(name) for name in _MADE_OF_THEM})
+    llm.__class__ = direct
+    protected = protect(llm, guard)
+    for way in ways(protected):
+        grayswan_server.clear()
+        grayswan_server.script(Answer(BAD))
+        assert "swordfish" not in repr(way())
+        assert grayswan_server.requests
+    for name in _MADE_OF_THEM:
+        core = unwrap(getattr_static(FunctionCallingLLM, name))
+        assert core is unwrap(getattr_static(type(protected), name))
+
+
+def test_every_way_to_call_an_llm_is_known():
+    harmless = {
+        *("as_structured_llm", "check_callback_manager", "check_prompts"),
+        *("convert_chat_messages", "get_tool_calls_from_response", "to_payload"),
+        *("set_completion_to_prompt", "set_messages_to_prompt"),
+    }
+    owners = [each for each in FunctionCallingLLM.__mro__ if "llms" in each.__module__]
+    public = {
+        name
+        for each in owners
+        for name, value in vars(each).items()
+        if not name.startswith("_")
+        and callable(getattr(each, name))
+        and not isinstance(value, dict)
+    }
+    assert public == {*_WAYS, *_MADE_OF_THEM, *harmless}
+
+
+def test_ways_that_are_known_to_call_the_hooks_are_kept(guard):
+    openai = pytest.importorskip("llama_index.llms.openai")
+    llm = openai.OpenAI(model="gpt-4o", api_key="test-key-000")
+    kept = unwrap(getattr_static(openai.OpenAI, "structured_predict"))
+    assert kept is unwrap(getattr_static(type(protect(llm, guard)), "structured_predict"))
 
 
 def test_a_guard_around_a_guard_is_refused(protected, guard):

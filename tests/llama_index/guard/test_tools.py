@@ -51,12 +51,12 @@ async def test_a_flagged_call_is_not_made(search, guard, call, ran):
 
 
 @pytest.mark.parametrize("query", ["poison", "fail", "fail inside"])
-async def test_a_flagged_result_is_replaced(search, guard, call, query):
+async def test_a_flagged_result_is_replaced(search, guard, call, query, spans, events):
     (tool,) = guard_tools([search], guard)
     output = await call(tool, query=query)
     assert (True, None) == (output.is_error, output.exception)
     assert "removed" in output.content
-    assert IPI_TRIGGER not in repr(output)
+    assert IPI_TRIGGER not in repr((output, spans, events))
 
 
 async def test_an_error(search, guard, call):
