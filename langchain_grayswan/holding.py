@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterable
 from functools import partial
 from types import FunctionType, MethodType, ModuleType
@@ -12,6 +11,8 @@ from langchain_core.documents import Document
 from langchain_core.language_models import BaseLanguageModel
 from langchain_core.runnables import Runnable
 from pydantic import BaseModel
+
+from grayswan_core._reaching import reached_by
 
 __all__ = ["holds_model"]
 
@@ -57,8 +58,7 @@ def _reached(function: Any) -> Iterable[Any]:
         return (function.func, *function.args, *function.keywords.values())
     if isinstance(function, MethodType):
         return (function.__self__, function.__func__)
-    names = inspect.getclosurevars(inspect.unwrap(function))
-    return filter(_is_part, (*names.nonlocals.values(), *names.globals.values()))
+    return reached_by(function).values()
 
 
 def _is_part(value: Any) -> bool:

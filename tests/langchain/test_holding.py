@@ -57,6 +57,16 @@ def by_a_function_of_its_own(model):
     return ask
 
 
+def by_dict(model):
+    models = {"small": [model]}
+    return lambda query: [models["small"][0].invoke(each) for each in query]
+
+
+def by_object(model):
+    holds = Plain(model)
+    return lambda query: [holds.model.invoke(each) for each in query]
+
+
 WAYS = {
     "field": lambda model: Holds(held=model),
     "private": hidden,
@@ -70,6 +80,8 @@ WAYS = {
     "partial": lambda model: Holds(held=partial(lambda model, query: model.invoke(query), model)),
     "function": lambda model: Holds(held=by_name(model)),
     "function of a function": lambda model: RunnableLambda(by_a_function_of_its_own(model)),
+    "dict of a function": lambda model: RunnableLambda(by_dict(model)),
+    "object of a function": lambda model: RunnableLambda(by_object(model)),
     "lambda": lambda model: RunnableLambda(lambda query: [model.invoke(query)]),
     "step": lambda model: Holds() | (lambda found: model.invoke(str(found))),
     "branch": lambda model: RunnableBranch((bool, Holds()), RunnableLambda(by_name(model))),
