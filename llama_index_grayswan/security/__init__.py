@@ -32,13 +32,13 @@ def secure(target: _T, *, vouched: Collection[type] = ()) -> _T:
     ```
 
     The engine or agent is changed, with all that is in it: retrievers and postprocessors that
-    ask a model, the engines of a router, the steps of a chat engine, the tools of an agent and
-    the engines behind them. What is put into it later is secured at the next call, or refused.
-    Securing it again changes nothing.
+    ask a model, the engines of a router, the steps of a chat engine, its memory, the tools of an
+    agent and the engines behind them. What is put into it later, or given to it for one run, is
+    secured at the next call, or refused. Securing it again changes nothing.
 
     Args:
-        target: A query engine, chat engine, agent, agent workflow, retriever, postprocessor,
-            response synthesizer, evaluator or tool.
+        target: A query engine, chat engine, agent, agent workflow, memory, retriever,
+            postprocessor, response synthesizer, evaluator or tool.
         vouched: Classes of your own or of other packages that you have read, and that show text
             to a model by their prompt templates alone, or not at all. Of their templates every
             variable is marked but `query_str`, `query` and `question`. They stay known for the
@@ -54,7 +54,7 @@ def secure(target: _T, *, vouched: Collection[type] = ()) -> _T:
     """
     if hasattr(target, "as_query_engine"):
         raise ConfigurationError(
-            f"A {type(target).__name__} calls no model. Secure the engine that is made from it:"
+            f"Secure the engine that is made from a {type(target).__name__}, not the index itself:"
             " secure(index.as_query_engine()), or index.as_chat_engine() or index.as_retriever()."
         )
     if isinstance(target, LLM):

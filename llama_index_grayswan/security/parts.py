@@ -20,12 +20,13 @@ from llama_index.core.tools import BaseTool, FunctionTool
 
 from grayswan_core import ConfigurationError
 from grayswan_core.untrusted.values import mark_untrusted
+from llama_index_grayswan.security.guard import guard
 from llama_index_grayswan.security.prompts import MarkingText
 from llama_index_grayswan.subclassing import own_class
 from llama_index_grayswan.tool_marking import is_described_elsewhere
 from llama_index_grayswan.untrusted import mark_late
 
-__all__ = ["METHODS", "MarkedVerdicts"]
+__all__ = ["METHODS", "MakesEngines", "MarkedVerdicts"]
 
 
 def _own(part: object) -> Any:
@@ -83,6 +84,34 @@ def _marked_history(messages: Sequence[ChatMessage]) -> list[ChatMessage]:
         else ChatMessage(mark_late(message.content or ""), role=message.role)
         for message in messages
     ]
+
+
+class _SumsUpHistory:
+    """It retells the conversation to the model, and the system's message tells its summary."""
+
+    def _get_prompt_to_summarize(self, messages: Sequence[ChatMessage]) -> Any:
+        retell = _own(self)._get_prompt_to_summarize  # noqa: SLF001
+        return retell(self, _marked_history(messages))
+
+    def _summarize_oldest_chat_history(self, messages: Sequence[ChatMessage]) -> Any:
+        summarize = _own(self)._summarize_oldest_chat_history  # noqa: SLF001
+        return mark_late(summarize(self, messages))
+
+
+class _RetellsHistory:
+    """It writes messages of other memories into the system's message."""
+
+    def _format_secondary_messages(self, histories: Sequence[Sequence[ChatMessage]]) -> Any:
+        retell = _own(self)._format_secondary_messages  # noqa: SLF001
+        return retell(self, [_marked_history(each) for each in histories])
+
+
+class _KeepsFacts:
+    """What the model made of the conversation is written into the system's message."""
+
+    async def _aget(self, *args: Any, **kwargs: Any) -> Any:
+        facts = await _own(self)._aget(self, *args, **kwargs)  # noqa: SLF001
+        return mark_late(facts)
 
 
 class _FillsHistory:
@@ -166,27 +195,32 @@ class _RetrieverEngine:
         return self.secure_like(other)  # type: ignore[attr-defined]
 
 
-class _SecuredIndex:
-    """An index whose query engines are secured."""
-
-    def __init__(self, index: Any, owner: Any) -> None:
-        self._index, self._owner = index, owner
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._index, name)
+class MakesEngines:
+    """An index whose engines and retrievers are secured as they are made."""
 
     def as_query_engine(self, *args: Any, **kwargs: Any) -> Any:
-        return self._owner.secure_like(self._index.as_query_engine(*args, **kwargs))
+        """An engine, secured."""
+        return self.secure_like(_own(self).as_query_engine(self, *args, **kwargs))  # type: ignore[attr-defined]
+
+    def as_chat_engine(self, *args: Any, **kwargs: Any) -> Any:
+        """A chat engine, secured."""
+        return self.secure_like(_own(self).as_chat_engine(self, *args, **kwargs))  # type: ignore[attr-defined]
+
+    def as_retriever(self, *args: Any, **kwargs: Any) -> Any:
+        """A retriever, secured."""
+        return self.secure_like(_own(self).as_retriever(self, *args, **kwargs))  # type: ignore[attr-defined]
 
 
 class _SecuredIndexClass:
-    """A class of indices whose query engines are secured."""
+    """A class of indices whose engines are secured."""
 
     def __init__(self, index_class: Any, owner: Any) -> None:
         self._index_class, self._owner = index_class, owner
 
-    def from_documents(self, *args: Any, **kwargs: Any) -> _SecuredIndex:
-        return _SecuredIndex(self._index_class.from_documents(*args, **kwargs), self._owner)
+    def from_documents(self, *args: Any, **kwargs: Any) -> Any:
+        index = self._index_class.from_documents(*args, **kwargs)
+        guard(index, self._owner.secure_like, MakesEngines)
+        return index
 
 
 class _AsksAboutDocuments:
@@ -196,9 +230,8 @@ class _AsksAboutDocuments:
         attributes = vars(self)
         if not isinstance(attributes["_index_cls"], _SecuredIndexClass):
             attributes["_index_cls"] = _SecuredIndexClass(attributes["_index_cls"], self)
-        index = attributes.get("_index")
-        if index is not None and not isinstance(index, _SecuredIndex):
-            attributes["_index"] = _SecuredIndex(index, self)
+        if (index := attributes.get("_index")) is not None:
+            guard(index, self.secure_like, MakesEngines)  # type: ignore[attr-defined]
 
 
 class _Agent:
@@ -238,6 +271,9 @@ _BY_CLASS: dict[str, type] = {
     "chat_engine.context.ContextChatEngine": _FillsHistory,
     "chat_engine.condense_plus_context.CondensePlusContextChatEngine": _CondensesAndFillsHistory,
     "chat_engine.condense_question.CondenseQuestionChatEngine": _CondensesHistory,
+    "memory.chat_summary_memory_buffer.ChatSummaryMemoryBuffer": _SumsUpHistory,
+    "memory.simple_composable_memory.SimpleComposableMemory": _RetellsHistory,
+    "memory.memory_blocks.fact.FactExtractionMemoryBlock": _KeepsFacts,
     "evaluation.relevancy.RelevancyEvaluator": _JudgesRelevancy,
     "response_synthesizers.refine.Refine": _Refines,
     "response_synthesizers.compact_and_refine.CompactAndRefine": _Refines,

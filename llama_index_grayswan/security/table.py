@@ -208,6 +208,19 @@ _CHAT_ENGINES: dict[str, Row] = {
     ),
 }
 
+# What they retell beside the messages themselves is what a model made of these.
+_MEMORIES: dict[str, Row] = {
+    "memory.chat_memory_buffer.ChatMemoryBuffer": _NOTHING,
+    "memory.chat_summary_memory_buffer.ChatSummaryMemoryBuffer": _secured(),
+    # Its template is filled with what its blocks give, marked; a static one gives its own words.
+    "memory.memory.Memory": _secured("memory_blocks"),
+    "memory.memory_blocks.static.StaticMemoryBlock": _NOTHING,
+    "memory.memory_blocks.vector.VectorMemoryBlock": _secured(),
+    "memory.memory_blocks.fact.FactExtractionMemoryBlock": _secured("max_facts"),
+    "memory.simple_composable_memory.SimpleComposableMemory": _secured(),
+    "memory.vector_memory.VectorMemory": _NOTHING,
+}
+
 _AGENTS: dict[str, Row] = {
     "agent.workflow.function_agent.FunctionAgent": _secured("msg"),
     "agent.workflow.react_agent.ReActAgent": _secured("msg"),
@@ -279,6 +292,7 @@ _TABLES = (
     _POSTPROCESSORS,
     _SYNTHESIZERS,
     _CHAT_ENGINES,
+    _MEMORIES,
     _AGENTS,
     _TOOLS,
     _EVALUATORS,

@@ -11,11 +11,13 @@ import inspect
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from types import FunctionType, MethodType, ModuleType
 from typing import Any
 from weakref import WeakSet
 
 from llama_index.core.base.llms.base import BaseLLM
 from llama_index.core.chat_engine.types import BaseChatEngine
+from llama_index.core.indices.base import BaseIndex
 from llama_index.core.llms import MockLLM
 from llama_index.core.llms.structured_llm import StructuredLLM
 from llama_index.core.memory import BaseMemory, BaseMemoryBlock
@@ -30,10 +32,11 @@ from llama_index.core.tools.tool_spec.base import BaseToolSpec
 from llama_index.core.workflow import Workflow
 
 from grayswan_core import ConfigurationError
+from grayswan_core._reaching import reached_by
 from llama_index_grayswan.fallback import TranslatesMarks
 from llama_index_grayswan.llm import GraySwan
 from llama_index_grayswan.security.guard import guard
-from llama_index_grayswan.security.parts import METHODS
+from llama_index_grayswan.security.parts import METHODS, MakesEngines
 from llama_index_grayswan.security.prompts import marking
 from llama_index_grayswan.security.table import CUSTOM, ROWS, Refused, Row, Secured
 from llama_index_grayswan.subclassing import own_class
@@ -44,6 +47,8 @@ __all__ = ["KINDS", "Walk", "full_name", "known_as", "vouch"]
 KINDS = (
     PromptMixin,  # engines, retrievers, synthesizers, evaluators, selectors, transforms
     BaseChatEngine,
+    BaseMemory,
+    BaseMemoryBlock,
     BaseNodePostprocessor,
     BaseObjectNodeMapping,
     BaseTool,
@@ -53,8 +58,14 @@ KINDS = (
 )
 """The classes whose subclasses are parts: what may show text to a model."""
 
+# What nobody but another part uses; so it stays as it is, and can be pickled, where it can.
+_PASSIVE = (BaseMemory, BaseMemoryBlock)
+
 # What is not looked into; there may be thousands of them.
 _LEAVES = frozenset({str, int, float, bool, type(None), Document, Node, NodeWithScore, TextNode})
+
+_FUNCTIONS = (FunctionType, MethodType, partial)
+_REACHED = (*KINDS, *_FUNCTIONS, BaseIndex)
 
 _MARKS_COME_OFF: tuple[type[BaseLLM], ...] = (GraySwan, TranslatesMarks, MockLLM)
 
@@ -106,7 +117,7 @@ _HARMLESS = frozenset({"__init__", "__repr__", "__str__", "class_name"})
 
 def _changes(own: type) -> bool:
     return any(
-        (callable(value) or isinstance(value, (property, classmethod, staticmethod)))
+        (callable(value) or hasattr(value, "__get__"))
         and name not in _HARMLESS
         and not isinstance(value, type)
         and not str(getattr(value, "__module__", "")).startswith("pydantic")
@@ -139,7 +150,9 @@ class Walk:
             row, name = self._known(part, own)
             secured = untrusted_tool(part) if isinstance(part, BaseTool) else part
             self._seen[id(part)] = self._seen[id(secured)] = (part, secured)
-            guard(secured, self._secure_again, METHODS.get(name))
+            methods = METHODS.get(name)
+            if methods or not isinstance(secured, _PASSIVE):
+                guard(secured, self._secure_again, methods)
             if hasattr(secured, "prepare_parts"):
                 secured.prepare_parts()
             if isinstance(secured, FunctionTool):
@@ -201,10 +214,8 @@ class Walk:
             self._check_llm(value)
         elif isinstance(value, IndexNode):
             self._value(value.obj)
-        elif inspect.isfunction(value):
+        elif isinstance(value, _FUNCTIONS):
             self._function(value)
-        elif isinstance(value, (BaseMemory, BaseMemoryBlock)):
-            self._contents(dict(_attributes(value)))  # for the models that sum it up
         elif isinstance(value, (list, dict)) and id(value) not in self._seen:
             self._seen[id(value)] = (value, value)
             self._contents(value)
@@ -217,28 +228,37 @@ class Walk:
                 values[key] = replaced
 
     def _function(self, function: Any) -> None:
-        """The parts that a function can reach by name."""
-        while isinstance(function, partial):
-            self._value([*function.args, *function.keywords.values()])
-            function = function.func
+        """The parts that a function can reach by name, also by way of another function."""
+        if id(function) in self._seen:
+            return
+        self._seen[id(function)] = (function, function)
+        if isinstance(function, partial):
+            self._reached(dict(enumerate((function.func, *function.args))) | function.keywords)
+            return
         owner = getattr(function, "__self__", None)
         if isinstance(owner, KINDS) and known_as(own_class(owner)):
             self.part(owner)
         elif owner is not None and hasattr(owner, "__dict__"):
             self._reached(vars(owner))
-        try:
-            names = inspect.getclosurevars(inspect.unwrap(function))
-        except TypeError:  # no function written in Python
-            return
-        self._reached(names.nonlocals)
-        self._reached(names.globals)
+        written = getattr(function, "__func__", function)
+        if isinstance(written, FunctionType):
+            self._reached(reached_by(written))
 
-    def _reached(self, values: Any) -> None:
+    def _reached(self, values: dict[Any, Any]) -> None:
         # What else a function uses, another vendor's model too, is the user's own code.
-        for name, value in values.items():
-            if isinstance(value, KINDS):
-                with self._at(name):
+        for name, value in list(values.items()):
+            if type(value) in _LEAVES:
+                continue
+            with self._at(str(name)):
+                if isinstance(value, KINDS):
                     self.part(value)
+                elif isinstance(value, BaseIndex):
+                    guard(value, self._secure_again, MakesEngines)
+                elif isinstance(value, _FUNCTIONS):
+                    self._function(value)
+                elif id(value) not in self._seen:
+                    self._seen[id(value)] = (value, value)
+                    self._reached(_held(value))
 
     def _check_llm(self, llm: BaseLLM) -> None:
         while isinstance(llm, StructuredLLM):
@@ -258,6 +278,18 @@ class Walk:
     def _error(self, message: str) -> ConfigurationError:
         place = ".".join(self._path)
         return ConfigurationError(f"{message} (In {place}.)" if len(self._path) > 1 else message)
+
+
+def _held(value: Any) -> dict[Any, Any]:
+    """What can be reached through a value that is no part: members, and parts as attributes."""
+    if isinstance(value, dict):
+        return value
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return dict(enumerate(value))
+    if isinstance(value, (type, ModuleType)):
+        return {}
+    attributes = getattr(value, "__dict__", {})
+    return {name: each for name, each in attributes.items() if isinstance(each, _REACHED)}
 
 
 def _attributes(part: Any) -> Iterator[tuple[str, Any]]:

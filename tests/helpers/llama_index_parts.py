@@ -13,6 +13,7 @@ from llama_index.core import (
     DocumentSummaryIndex,
     KeywordTableIndex,
     MockEmbedding,
+    Settings,
     SQLDatabase,
     SummaryIndex,
     TreeIndex,
@@ -32,7 +33,16 @@ from llama_index.core.indices.query.query_transform.feedback_transform import (
     FeedbackQueryTransformation,
 )
 from llama_index.core.indices.struct_store import sql_query
-from llama_index.core.memory import ChatMemoryBuffer
+from llama_index.core.llms import ChatMessage
+from llama_index.core.memory import (
+    ChatMemoryBuffer,
+    ChatSummaryMemoryBuffer,
+    FactExtractionMemoryBlock,
+    Memory,
+    SimpleComposableMemory,
+    StaticMemoryBlock,
+    VectorMemoryBlock,
+)
 from llama_index.core.objects import ObjectIndex, SQLTableNodeMapping, SQLTableSchema
 from llama_index.core.postprocessor.rankGPT_rerank import RankGPTRerank
 from llama_index.core.question_gen import LLMQuestionGenerator
@@ -51,8 +61,13 @@ from llama_index.core.tools.eval_query_engine import EvalQueryEngineTool
 from llama_index.core.tools.ondemand_loader_tool import OnDemandLoaderTool
 from llama_index.core.tools.tool_spec.load_and_search import LoadAndSearchToolSpec
 from llama_index.core.tools.types import BaseToolAsyncAdapter
-from llama_index.core.vector_stores import VectorStoreInfo
+from llama_index.core.vector_stores import (
+    SimpleVectorStore,
+    VectorStoreInfo,
+    VectorStoreQueryResult,
+)
 from llama_index.core.workflow import Context
+from pydantic import Field
 from sqlalchemy import Column, MetaData, StaticPool, String, Table, create_engine, insert
 
 __all__ = ["PAGE", "QUESTION", "RUNS", "Run"]
@@ -182,6 +197,52 @@ def _chats(chat_mode: str) -> Run:
         part.chat("And then?")
 
     return Run(make, chat, achat)
+
+
+_TOLD = [
+    ChatMessage(QUESTION),
+    ChatMessage(PAGE, role="assistant"),
+    ChatMessage("And then?"),
+]
+_FACTS = f"<facts><fact>{PAGE}</fact><fact>{OTHER}</fact></facts>"
+
+
+def _retells(make: Callable[[Any], Any], **fields: Any) -> Run:
+    """A memory that is told a conversation, and shown to a model."""
+
+    def use(part: Any) -> None:
+        part.put_messages(_TOLD)
+        Settings.llm.chat(part.get())
+
+    return Run(make, use, **fields)
+
+
+async def _remembers(part: Any) -> None:
+    """A block of a memory is told a conversation twice, and shown to a model."""
+    for _ in range(2):
+        await part.aput([*_TOLD[:1], ChatMessage("I know.", role="assistant")])
+    await Settings.llm.achat([ChatMessage(await part.aget(_TOLD[-1:]), role="system"), _TOLD[-1]])
+
+
+async def _recalls(part: Any) -> None:
+    await part.aput(ChatMessage(QUESTION))
+    await Settings.llm.achat(await part.aget())
+    await part.sql_store._async_engine.dispose()  # it is left open
+
+
+class _Texts(SimpleVectorStore):
+    """A vector store that keeps texts, and finds them all."""
+
+    stores_text: bool = True
+    kept: list[Any] = Field(default_factory=list)
+
+    async def async_add(self, nodes: Any, **_: Any) -> list[str]:
+        self.kept = [*self.kept, *nodes]
+        return []
+
+    async def aquery(self, query: Any, **_: Any) -> VectorStoreQueryResult:
+        found = [TextNode(text=PAGE), *self.kept]
+        return VectorStoreQueryResult(nodes=found, similarities=[1.0] * len(found))
 
 
 def _read(query: str) -> str:
@@ -485,6 +546,38 @@ _BY_CLASS: dict[str, Run] = {
         "condense_plus_context"
     ),
     "chat_engine.condense_question.CondenseQuestionChatEngine": _chats("condense_question"),
+    "memory.chat_summary_memory_buffer.ChatSummaryMemoryBuffer": _retells(
+        lambda llm: ChatSummaryMemoryBuffer.from_defaults(
+            llm=llm, token_limit=5, tokenizer_fn=str.split
+        ),
+        answers=[OTHER],
+    ),
+    "memory.simple_composable_memory.SimpleComposableMemory": _retells(
+        lambda llm: SimpleComposableMemory.from_defaults(
+            ChatSummaryMemoryBuffer.from_defaults(llm=llm, token_limit=5, tokenizer_fn=str.split),
+            [ChatMemoryBuffer.from_defaults(token_limit=8000)],
+        ),
+        answers=[OTHER],
+    ),
+    "memory.memory.Memory": Run(
+        lambda llm: Memory.from_defaults(
+            memory_blocks=[
+                FactExtractionMemoryBlock(llm=llm, facts=[PAGE]),
+                VectorMemoryBlock(vector_store=_Texts(), embed_model=MockEmbedding(embed_dim=2)),
+                StaticMemoryBlock(static_content="Be brief, and say it in your own words."),
+            ]
+        ),
+        None,
+        _recalls,
+    ),
+    "memory.memory_blocks.vector.VectorMemoryBlock": Run(
+        lambda _: VectorMemoryBlock(vector_store=_Texts(), embed_model=MockEmbedding(embed_dim=2)),
+        None,
+        _remembers,
+    ),
+    "memory.memory_blocks.fact.FactExtractionMemoryBlock": Run(
+        lambda llm: FactExtractionMemoryBlock(llm=llm), None, _remembers, answers=[_FACTS]
+    ),
     "agent.workflow.function_agent.FunctionAgent": _runs_agent(_agent(FunctionAgent), shows=False),
     "agent.workflow.react_agent.ReActAgent": _runs_agent(
         _agent(ReActAgent, initial_state={"notes": ""}),
