@@ -114,7 +114,7 @@ def _text(block: Block, role: Role, owner: str) -> str:
     if isinstance(block, str):
         return block
     kind = _kind(block)
-    if kind == "text" or (kind is None and "text" in block):
+    if kind == "text" or (kind is None and _is_text_alone(block, role)):
         text = block.get("text")
         return "" if text is None else str(text)
     if kind in _CACHE_POINTS or not _CACHE_POINTS.isdisjoint(block):
@@ -129,6 +129,11 @@ def _text(block: Block, role: Role, owner: str) -> str:
         f"Cygnet reads text only: a block of type {kind!r} in a {owner} cannot be sent. Put its"
         " text in a block of type 'text', or leave it out."
     )
+
+
+def _is_text_alone(block: dict[str, Any], role: Role) -> bool:
+    """Whether a block without a type is text. What a tool returned may be data that has a text."""
+    return set(block) == {"text"} if role == "tool" else "text" in block
 
 
 def _kind(block: dict[str, Any]) -> str | None:

@@ -1,4 +1,4 @@
-"""Schemas that contain themselves, whose definitions have to stay definitions.
+"""Schemas that contain themselves, whose references have to stay references.
 
 LangChain writes each `$ref` out where it stands, and leaves `{}` where that would never end: the
 children of a tree become a list of anything.
@@ -7,14 +7,18 @@ children of a tree become a list of anything.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import is_dataclass
 from typing import Any
+from urllib.parse import unquote
 
 from langchain_core.tools import BaseTool, create_schema_from_function
-from pydantic import BaseModel
+from langchain_core.utils.pydantic import is_pydantic_v1_subclass
+from pydantic import BaseModel, PydanticUserError, TypeAdapter
 
 __all__ = ["recursive_parameters"]
 
-_DEFINITIONS = "#/$defs/"
+_NOT_SENT = frozenset({"title", "description", "$ref"})
 
 
 def recursive_parameters(tool: Any) -> dict[str, Any] | None:
@@ -24,38 +28,44 @@ def recursive_parameters(tool: Any) -> dict[str, Any] | None:
         tool: As in `tools.wire_tool`.
     """
     schema = _schema_of(tool)
-    definitions: dict[str, Any] = schema.get("$defs") or {}
-    if not any(name in _reachable(name, definitions) for name in definitions):
+    if not any(each in _reachable(each, schema) for each in set(_references(schema))):
         return None
-    root = schema.get("$ref", "").removeprefix(_DEFINITIONS)
-    parameters = {**definitions.get(root, {}), **schema}
-    hidden = {"title", "description", "$ref"}
-    return {name: value for name, value in parameters.items() if name not in hidden}
+    root = _target(schema.get("$ref", ""), schema) or {}
+    parameters = {**root, **schema}
+    return {name: value for name, value in parameters.items() if name not in _NOT_SENT}
 
 
 def _schema_of(tool: Any) -> dict[str, Any]:
+    if isinstance(tool, dict):  # LangChain leaves its references as they are
+        return {}
     if isinstance(tool, BaseTool):
         tool = tool.tool_call_schema
-    if isinstance(tool, dict):
-        return {**tool.get("parameters", tool)} if "$defs" in tool else {}
+    if isinstance(tool, dict):  # of a tool server
+        return tool
     if not isinstance(tool, type) and callable(tool):
         tool = create_schema_from_function(
             tool.__name__, tool, parse_docstring=True, error_on_invalid_docstring=False
         )
     if isinstance(tool, type) and issubclass(tool, BaseModel):
         return tool.model_json_schema()
+    if isinstance(tool, type) and is_pydantic_v1_subclass(tool):
+        schema: dict[str, Any] = tool.schema()  # type: ignore[attr-defined]
+        return schema
+    if isinstance(tool, type) and is_dataclass(tool):
+        with suppress(PydanticUserError):  # of a field that LangChain knows how to describe
+            return TypeAdapter(tool).json_schema()
     return {}
 
 
-def _reachable(name: str, definitions: dict[str, Any]) -> set[str]:
-    """The definitions that one refers to, and those that these refer to, and so on."""
+def _reachable(reference: str, schema: dict[str, Any]) -> set[str]:
+    """The references that stand in what one refers to, in what these refer to, and so on."""
     found: set[str] = set()
-    waiting = [name]
+    waiting = [reference]
     while waiting:
-        for reference in _references(definitions.get(waiting.pop())):
-            if reference not in found:
-                found.add(reference)
-                waiting.append(reference)
+        for each in _references(_target(waiting.pop(), schema)):
+            if each not in found:
+                found.add(each)
+                waiting.append(each)
     return found
 
 
@@ -63,8 +73,21 @@ def _references(value: Any) -> Iterator[str]:
     if isinstance(value, dict):
         reference = value.get("$ref")
         if isinstance(reference, str):
-            yield reference.removeprefix(_DEFINITIONS)
+            yield reference
         value = list(value.values())
     if isinstance(value, list):
         for item in value:
             yield from _references(item)
+
+
+def _target(reference: str, schema: dict[str, Any]) -> Any:
+    """What a reference points at in the schema (`#`, or a JSON pointer as in `#/$defs/Node`)."""
+    if not reference.startswith("#"):
+        return None
+    found: Any = schema
+    for part in unquote(reference[1:]).split("/")[1:]:
+        name = part.replace("~1", "/").replace("~0", "~")
+        if isinstance(found, list):
+            found = {str(index): item for index, item in enumerate(found)}
+        found = found.get(name) if isinstance(found, dict) else None
+    return found

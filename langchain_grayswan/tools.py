@@ -51,7 +51,7 @@ def wire_tool(tool: ToolLike) -> dict[str, Any]:
     if isinstance(tool, _WireTool):
         return tool
     if isinstance(tool, Mapping):
-        tool = _from_response_format(tool)
+        tool = _unwrapped(tool)
     if isinstance(tool, Mapping) and tool.get("type") not in _FUNCTIONS:
         raise InvalidRequestError(
             f"Cygnet has no tool of type {tool['type']!r}. It calls functions only: pass a"
@@ -80,11 +80,21 @@ def _described(tool: Any) -> dict[str, Any]:
         or function.get("parameters")
         or {"type": "object", "properties": {}},
     }
+    kind = described["parameters"].get("type", "object")
+    if "object" not in kind:
+        raise TypeError(
+            f"its arguments are no object but of type {kind!r}. Make that a field of a class"
+        )
     return _WireTool(type="function", function=described)
 
 
-def _from_response_format(tool: Mapping[str, Any]) -> Mapping[str, Any]:
-    """OpenAI's form of a response format as a function; any other dict unchanged."""
+def _unwrapped(tool: Mapping[str, Any]) -> Mapping[str, Any]:
+    """OpenAI's other forms (of its Responses API, and of a response format) as a function.
+
+    Any other dict is left unchanged.
+    """
+    if tool.get("type") == "function" and "function" not in tool:
+        return {name: value for name, value in tool.items() if name != "type"}
     inner = tool.get("json_schema", tool) if tool.get("type") == "json_schema" else tool
     if not isinstance(inner, Mapping) or not {"name", "schema"} <= set(inner):
         return tool

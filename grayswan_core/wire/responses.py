@@ -12,6 +12,7 @@ Source: as in `requests`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
 
@@ -25,7 +26,7 @@ from pydantic import (
     model_validator,
     with_config,
 )
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 from typing_extensions import Self, TypedDict
 
 __all__ = [
@@ -275,6 +276,12 @@ def _read_legacy_calls(chunk: Chunk) -> None:
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
+# An escape in JSON; the group is half of a surrogate pair without its other half.
+_ESCAPE = re.compile(
+    rb"\\(?:u[dD][89abAB][\da-fA-F]{2}\\u[dD][c-fC-F][\da-fA-F]{2}|(u[dD][89a-fA-F][\da-fA-F]{2})|.)",
+    re.DOTALL,
+)
+
 # Fields without which a response is as good. The API, or a gateway that imitates it, may write
 # them in another type: an `id` as a number, a fraction in `created` or a token count.
 _TEXTS = frozenset({"id", "object", "model", "system_fingerprint", "role", "type"})
@@ -282,12 +289,19 @@ _NUMBERS = frozenset({"created", "prompt_tokens", "completion_tokens", "total_to
 
 
 def _tolerated(body: bytes) -> Any:
-    """The JSON value with nulls taken as absent, and without what is odd and says nothing.
+    r"""The JSON value with nulls taken as absent, and without what is odd and says nothing.
+
+    Half of a surrogate pair, which is no text, stays the escape that it is written as: `\ud83d`.
 
     Raises:
         ValueError: it is not JSON.
     """
-    return _repaired(from_json(body.removeprefix(_BYTE_ORDER_MARK)))
+    text = _ESCAPE.sub(_kept_escape, body.removeprefix(_BYTE_ORDER_MARK))
+    return _repaired(from_json(text))
+
+
+def _kept_escape(found: re.Match[bytes]) -> bytes:
+    return b"\\" + found[0] if found[1] else found[0]
 
 
 def _repaired(value: Any) -> Any:
@@ -305,6 +319,8 @@ def _field(name: str, value: Any) -> Any:
         return _whole_number(value)
     if name in _TEXTS:
         return str(value) if isinstance(value, str | int | float) else None
+    if name == "arguments" and isinstance(value, Mapping):  # written out, instead of as JSON text
+        return to_json(value).decode()
     if name == "usage" and not isinstance(value, Mapping):
         return None
     return _repaired(value)

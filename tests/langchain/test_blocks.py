@@ -47,7 +47,8 @@ def test_what_says_nothing_leaves_no_trace(block, role):
 
 def test_a_text_without_a_type_is_a_text():
     """Bedrock's form."""
-    assert text_of({"text": "said"}, role="user") == "said"
+    for role in [*TRUSTED_AND_DATA, "tool", "assistant"]:
+        assert text_of({"text": "said"}, role=role) == "said"
 
 
 @pytest.mark.parametrize("kind", sorted(STAYS_BEHIND))
@@ -75,6 +76,7 @@ def test_what_is_on_no_list_is_refused():
         {"type": "search_result", "title": "Swans", "rank": 1.5},
         {"title": "žluťoučký", "tags": ["a", None, True]},
         {"type": {"nested": []}},
+        {"text": "a swan", "score": 0.5},
     ],
     ids=repr,
 )

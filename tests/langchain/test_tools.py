@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
+import re
 from typing import Annotated
 
 import pytest
 from langchain_core.runnables import RunnableBinding, RunnableLambda
 from langchain_core.tools import StructuredTool, tool
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, RootModel
 from pydantic.v1 import BaseModel as BaseModelV1
 from typing_extensions import TypedDict
 
@@ -68,6 +70,8 @@ def parameters(described: dict) -> dict:
         {"name": "double", "description": "Double a number.", "input_schema": SCHEMA},
         {"type": "custom", "name": "double", "description": "Double a number.",
          "input_schema": SCHEMA},
+        {"type": "function", "name": "double", "description": "Double a number.",
+         "parameters": SCHEMA, "strict": True},
         {"type": "function", "function": {"name": "double", "description": "Double a number.",
                                           "parameters": SCHEMA, "strict": True}},
     ],
@@ -145,20 +149,97 @@ def plant_tool(root: Node) -> None:
     """Plant a tree."""
 
 
-@pytest.mark.parametrize(
-    "given", [Node, Branch, plant, plant_tool], ids=["model", "dict", "function", "tool"]
-)
-def test_a_schema_that_contains_itself_keeps_its_definitions(given):
+class NodeV1(BaseModelV1):
+    """A node of a tree."""
+
+    value: int
+    children: list[NodeV1] = []
+
+
+@dataclasses.dataclass
+class NodeData:
+    """A node of a tree."""
+
+    value: int
+    children: list[NodeData]
+
+
+def of_a_server(reference, **more):
+    """A tool as adapters make it of a tool server's schema, in any of the forms that these have."""
+    children = {"type": "array", "items": {"$ref": reference}}
+    node = {"type": "object", "properties": {"value": {"type": "integer"}, "children": children}}
+    if reference == "#":
+        schema = {"title": "plant", **node}
+    elif reference.startswith("#/properties"):
+        schema = {"title": "plant", "type": "object", "properties": {"root": node}, **more}
+    else:
+        (holder,) = more
+        schema = {"$ref": reference, holder: {"Node": node}}
+    return StructuredTool(
+        name="plant", description="Plant a tree.", args_schema=schema, func=lambda: None
+    )
+
+
+RECURSIVE = {
+    "model": Node,
+    "model in a model": Branch,
+    "function": plant,
+    "tool": plant_tool,
+    "pydantic v1": NodeV1,
+    "dataclass": NodeData,
+    "$defs": of_a_server("#/$defs/Node", **{"$defs": {}}),
+    "definitions": of_a_server("#/definitions/Node", definitions={}),
+    "the whole": of_a_server("#"),
+    "a path": of_a_server("#/properties/root"),
+    "a path into a list": of_a_server(
+        "#/properties/other/anyOf/0",
+        properties={
+            "other": {
+                "anyOf": [{"properties": {"children": {"$ref": "#/properties/other/anyOf/0"}}}]
+            }
+        },
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*Pydantic V1.*:UserWarning")
+@pytest.mark.parametrize("given", RECURSIVE.values(), ids=RECURSIVE)
+def test_a_schema_that_contains_itself_keeps_its_references(given):
     """langchain-google #24225: the children of a tree become a list of anything."""
     sent = parameters(wire_tool(given))
 
     assert sent["type"] == "object"
+    assert sent["properties"]
     assert "$ref" not in sent
-    node = sent["$defs"]["Node"]["properties"]
-    assert node["children"]["items"] == {"$ref": "#/$defs/Node"}
-    assert node["value"]["type"] == "integer"
-    assert set(sent["properties"]) in ({"value", "children"}, {"name", "node"}, {"root"})
+    (reference,) = {each for each in references_in(sent) if "Branch" not in each}
+    target = sent
+    for part in reference.split("/")[1:]:
+        target = target[int(part)] if isinstance(target, list) else target[part]
+    assert "children" in target["properties"]
+    assert reference in references_in(target)
+    assert "{}" not in json.dumps(sent)
     assert wire_tool(wire_tool(given)) == wire_tool(given)
+
+
+def references_in(schema):
+    return re.findall(r'"\$ref": "([^"]+)"', json.dumps(schema))
+
+
+@pytest.mark.parametrize("given", [Node, NodeData], ids=["model", "dataclass"])
+def test_an_object_of_a_class_that_contains_itself_is_read(model, server, given):
+    leaf = {"value": 2, "children": []}
+    server.script(Answer(tool_calls=[Call(given.__name__, {"value": 1, "children": [leaf]})]))
+    read = model.with_structured_output(given).invoke("Plant")
+
+    assert read in (Node(value=1, children=[Node(value=2)]), {"value": 1, "children": [leaf]})
+
+
+@pytest.mark.parametrize(
+    "given", [RootModel[list[int]], {"name": "numbers", "parameters": {"type": "array"}}]
+)
+def test_what_is_no_object_is_refused_with_advice(given):
+    with pytest.raises(InvalidRequestError, match=r"'array'. Make that a field of a class"):
+        wire_tool(given)
 
 
 def test_a_schema_without_circles_is_written_out():

@@ -170,13 +170,44 @@ def test_any_bytes_are_a_chunk_or_a_value_error(data):
         b'{"a":' * 100_000,
         b'{"choices": {}}',
         b'{"choices": [1]}',
-        b'{"choices": [{"delta": {"content": "\\ud83d"}}]}',
+        b'{"choices": [{"delta": {"content": "\\ud83"}}]}',
     ],
     ids=lambda data: repr(data[:12]),
 )
 def test_what_is_no_chunk_is_a_value_error(data):
     with pytest.raises(ValueError):  # noqa: PT011 - the words are pydantic's
         parse_chunk(data)
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        (r"half \ud83d", r"half \ud83d"),
+        (r"\ud83d\ud83d\ude00", r"\ud83d😀"),
+        (r"\uDE00\uD83D", r"\uDE00\uD83D"),
+        (r"\ud83d\\ude00", r"\ud83d\ude00"),
+        (r"\\\ud83d \\ud83d", r"\\ud83d \ud83d"),
+        (r"\ud83d \ud7ff\ue000\n", "\\ud83d \ud7ff\ue000\n"),
+    ],
+)
+def test_half_a_character_is_read_as_the_escape_that_it_is_written_as(written, read):
+    """It is no text, and one bad token must not end a conversation."""
+    whole = f'{{"choices": [{{"message": {{"content": "{written}"}}}}]}}'.encode()
+    assert read == parse(ChatResponse, whole).choices[0].message.content
+    part = f'{{"choices": [{{"delta": {{"content": "{written}"}}}}]}}'.encode()
+    assert read == parse_chunk(part)["choices"][0]["delta"]["content"]
+
+
+def test_arguments_that_are_no_text_are_read():
+    """Some gateways write them as an object."""
+    given = {"a": [1, None, "x"], "role": 3, "b": {}}
+    call = {"id": "1", "function": {"name": "f", "arguments": given}}
+    whole = json.dumps({"choices": [{"message": {"tool_calls": [call]}}]}).encode()
+    (read,) = parse(ChatResponse, whole).choices[0].message.tool_calls
+    assert given == json.loads(read.function.arguments)
+    part = json.dumps({"choices": [{"delta": {"tool_calls": [call]}}]}).encode()
+    (delta,) = parse_chunk(part)["choices"][0]["delta"]["tool_calls"]
+    assert given == json.loads(delta["function"]["arguments"])
 
 
 @pytest.mark.parametrize("missing", ["flagged", "detected", "passed"])
