@@ -31,7 +31,7 @@ class Gate(Protocol):
 
     @property
     def stalled(self) -> float:
-        """Seconds for which nothing goes: refused so far, or to be waited yet."""
+        """Seconds for which the API has refused everything, or asks to wait; the longer of both."""
 
     def acquire(self, size: int) -> Permit:
         """Wait until a request of so many bytes may go."""
@@ -86,7 +86,7 @@ class Limiter:
 
     @property
     def stalled(self) -> float:
-        """Seconds for which nothing goes: refused so far, or to be waited yet."""
+        """Seconds for which the API has refused everything, or asks to wait; the longer of both."""
         with self._lock:
             return self._pace.stalled(self._clock())
 

@@ -132,7 +132,7 @@ class GraySwan(ModelSettings, FunctionCallingLLM):
     @with_signature
     @llm_chat_callback()
     def chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
-        """Answer a conversation."""
+        """Respond to a conversation."""
         return self._chat(messages, **kwargs)
 
     @with_signature
@@ -144,7 +144,7 @@ class GraySwan(ModelSettings, FunctionCallingLLM):
     @with_signature
     @llm_chat_callback()
     def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
-        """Answer a conversation in pieces; each holds the response so far."""
+        """Respond to a conversation in chunks; each holds the response so far."""
         return self._stream_chat(messages, **kwargs)
 
     @with_signature
@@ -158,7 +158,7 @@ class GraySwan(ModelSettings, FunctionCallingLLM):
     @with_signature
     @llm_completion_callback()
     def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
-        """Answer a text, which is sent as a user message."""
+        """Respond to a prompt, which is sent as a user message."""
         return chat_to_completion_decorator(self._chat)(_text(prompt), **kwargs)
 
     @with_signature
@@ -180,7 +180,7 @@ class GraySwan(ModelSettings, FunctionCallingLLM):
         formatted: bool = False,
         **kwargs: Any,
     ) -> CompletionResponseGen:
-        """Answer a text in pieces; each holds the response so far."""
+        """Respond to a prompt in chunks; each holds the response so far."""
         return stream_chat_to_completion_decorator(self._stream_chat)(_text(prompt), **kwargs)
 
     @with_signature

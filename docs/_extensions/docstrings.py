@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from sphinx.util.typing import stringify_annotation
-from typing_extensions import is_typeddict
+from typing_extensions import is_protocol, is_typeddict
 
 from grayswan_core import ModelSettings
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 _BEFORE_NAPOLEON = 400
+_AFTER_NAPOLEON = 600
 
 # LlamaIndex's decorator of `complete` and its kin hides what they take.
 _COMPLETE = "(prompt: str, formatted: bool = False, **kwargs: Any)"
@@ -32,11 +33,14 @@ _OURS = {
 _FENCE = "```"
 _FOREIGN_MODULE = re.compile(r"(?<![\w.])(?!grayswan_core\.)(?:[a-z_]+\.)+(?=[A-Za-z])")
 _CODE_IN_WORD = re.compile(r"(?<=\w`)(?=\w)")
+# How Sphinx 9 writes a name of `autodoc_type_aliases` inside another type.
+_ALIAS = re.compile(r"TypeAliasForwardRef\('(\w+)'\)")
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect what is below to autodoc."""
     app.connect("autodoc-process-docstring", _process_docstring, priority=_BEFORE_NAPOLEON)
+    app.connect("autodoc-process-docstring", _shorten_types, priority=_AFTER_NAPOLEON)
     app.connect("autodoc-process-signature", _process_signature)
     return {"parallel_read_safe": True}
 
@@ -47,9 +51,18 @@ def _process_docstring(
     written = list(_as_rst(lines))
     if what == "class" and _is_pydantic(obj):
         written += ["", *_parameters(_explained_fields(obj))]
-    elif what == "class" and is_typeddict(obj):
+    elif what == "class" and is_typeddict(obj) and "Attributes:" not in lines:
         written += ["", *_keys(obj)]
     lines[:] = written
+
+
+def _shorten_types(
+    app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]
+) -> None:
+    """Napoleon names the types of attributes with their modules."""
+    lines[:] = [
+        _FOREIGN_MODULE.sub("", line) if line.startswith(":vartype") else line for line in lines
+    ]
 
 
 def _process_signature(
@@ -59,10 +72,13 @@ def _process_signature(
         return _pydantic_signature(obj), ""
     if not signature:
         return None
+    if what in {"class", "exception"} and _is_made_like_its_base(obj):
+        return "", returned
     if "complete" in name and signature.startswith("(*args"):
         return _COMPLETE, returned
     # A dataclass's factories are no Python, and Sphinx breaks lines amid what it cannot read.
-    return signature.replace("<factory>", "...").replace("~typing.", ""), returned
+    signature = signature.replace("<factory>", "...").replace("~typing.", "")
+    return _ALIAS.sub(r"\1", signature), returned and _ALIAS.sub(r"\1", returned)
 
 
 def _pydantic_signature(model: type[BaseModel]) -> str:
@@ -74,6 +90,12 @@ def _pydantic_signature(model: type[BaseModel]) -> str:
         for name, field in _explained_fields(model).items()
     ]
     return f"(*, {', '.join(arguments)})" if arguments else ""
+
+
+def _is_made_like_its_base(kind: type) -> bool:
+    """Whether a signature says nothing new: a protocol's, or that of an error's base."""
+    is_error = issubclass(kind, Exception)
+    return is_protocol(kind) or (is_error and "__init__" not in vars(kind))
 
 
 def _is_pydantic(obj: Any) -> bool:
