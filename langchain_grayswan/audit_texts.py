@@ -12,23 +12,30 @@ from langchain_core.outputs import ChatGeneration, LLMResult
 from langchain_core.prompt_values import PromptValue
 from pydantic import BaseModel
 
-from grayswan_core.audit.records import Sent
-from grayswan_core.audit.values import is_name, strings
+from grayswan_core.audit.records import INSTRUCTIONS, Sent
+from grayswan_core.audit.values import is_name, prose, strings
 
 __all__ = [
     "document_texts",
     "documents_in",
+    "is_result",
     "message_texts",
+    "messages_in",
     "own_texts",
     "result_texts",
+    "said_by",
     "sent_messages",
     "sent_tools",
-    "tool_messages_in",
     "written_texts",
 ]
 
 _DEPTH = 4
-_ROLES = {"human": "user", "ai": "assistant"}
+_ROLES = {"human": "user", "ai": "assistant", "chatbot": "assistant", "model": "assistant"}
+_RESULTS = ("tool", "function")
+_RESULT_BLOCKS = (
+    "tool_result",
+    "function_call_output",
+)  # in a user's message, as some APIs have it
 _DEFINITIONS = ("tools", "functions", "response_format")
 
 
@@ -50,11 +57,25 @@ def documents_in(value: Any) -> Iterator[Document]:
     return _within(value, Document)
 
 
-def tool_messages_in(value: Any) -> Iterator[BaseMessage]:
-    """The results of tools among messages."""
+def messages_in(value: Any) -> Iterator[BaseMessage]:
+    """The messages in what a chain or a model is given."""
     if isinstance(value, PromptValue):
         value = value.to_messages()
-    return (each for each in _within(value, BaseMessage) if each.type in ("tool", "function"))
+    return _within(value, BaseMessage)
+
+
+def is_result(message: BaseMessage) -> bool:
+    """Whether a message is the result of a tool."""
+    return _role(message) in _RESULTS
+
+
+def _role(message: BaseMessage) -> str:
+    """Who speaks, also in the chunk of a message."""
+    if isinstance(message, ChatMessage):
+        speaker = message.role.lower()
+    else:
+        speaker = message.type.removesuffix("MessageChunk").lower()
+    return _ROLES.get(speaker, speaker)
 
 
 def own_texts(value: Any) -> Iterator[str]:
@@ -64,7 +85,7 @@ def own_texts(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, BaseMessage):
-        if value.type not in ("tool", "function"):
+        if not is_result(value):
             yield from message_texts(value)
     elif isinstance(value, Mapping):
         for item in value.values():
@@ -88,18 +109,27 @@ def message_texts(message: BaseMessage) -> Iterator[str]:
             yield block
         elif isinstance(block.get("text"), str):
             yield block["text"]
+        elif block.get("type") not in _RESULT_BLOCKS:
+            yield from prose(block)  # a document, a citation, a thought
+
+
+def said_by(message: BaseMessage) -> Iterator[str]:
+    """What the message of a model says: text, and arguments of calls."""
+    yield from message_texts(message)
+    if isinstance(message, AIMessage):
+        yield from (text for call in message.tool_calls for text in strings(call["args"]))
 
 
 def result_texts(value: Any) -> Iterator[str]:
     """The texts of what a tool returned: a message, documents, a `Command`, or any other value."""
     if isinstance(value, BaseMessage):
         yield from message_texts(value)
-        if isinstance(value, ToolMessage):
-            for document in documents_in(value.artifact):
-                yield from document_texts(document)
+        if isinstance(value, ToolMessage) and value.artifact is not None:
+            yield from result_texts(value.artifact)
     elif isinstance(value, Document):
         yield from document_texts(value)
     elif isinstance(value, Mapping):
+        yield from prose(list(value))
         for item in value.values():
             yield from result_texts(item)
     elif isinstance(value, (list, tuple)):
@@ -123,8 +153,7 @@ def sent_messages(messages: Sequence[BaseMessage]) -> Iterator[Sent]:
     """What a model is sent, message by message."""
     for number, message in enumerate(messages, 1):
         place = f"message {number} of {len(messages)}"
-        role = message.role if isinstance(message, ChatMessage) else message.type
-        role = _ROLES.get(role, role)
+        role = _role(message)
         for text in message_texts(message):
             yield Sent(role, place, text)
         if isinstance(message, AIMessage):
@@ -134,7 +163,10 @@ def sent_messages(messages: Sequence[BaseMessage]) -> Iterator[Sent]:
 
 
 def sent_tools(settings: Mapping[str, Any]) -> Iterator[Sent]:
-    """What a model is sent of tools: names, descriptions and schemas."""
+    """What a model is sent beside messages: of tools names, descriptions and schemas."""
+    for key in INSTRUCTIONS:
+        for text in prose(settings.get(key)):
+            yield Sent("system", f"the setting {key}", text)
     for key in _DEFINITIONS:
         given = settings.get(key) or ()
         for each in given if isinstance(given, (list, tuple)) else [given]:
@@ -156,6 +188,4 @@ def written_texts(response: LLMResult) -> Iterator[str]:
         if not isinstance(each, ChatGeneration):
             yield each.text
             continue
-        yield from message_texts(each.message)
-        if isinstance(each.message, AIMessage):
-            yield from (text for call in each.message.tool_calls for text in strings(call["args"]))
+        yield from said_by(each.message)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -9,6 +10,7 @@ from llama_index.core.base.llms.types import (
     ChatMessage,
     ChatResponse,
     CompletionResponse,
+    DocumentBlock,
     MessageRole,
     TextBlock,
     ToolCallBlock,
@@ -16,17 +18,21 @@ from llama_index.core.base.llms.types import (
 from llama_index.core.schema import BaseNode, MetadataMode, NodeWithScore, QueryBundle
 from llama_index.core.tools import ToolOutput
 
-from grayswan_core.audit.records import Sent
-from grayswan_core.audit.values import is_name, strings
+from grayswan_core.audit.records import INSTRUCTIONS, Sent
+from grayswan_core.audit.values import is_name, prose, strings
 from llama_index_grayswan.messages import is_data_message
 
 __all__ = [
     "SentTexts",
+    "is_models",
+    "is_result",
+    "message_texts",
+    "messages_in",
     "node_texts",
     "nodes_in",
     "output_texts",
     "own_texts",
-    "tool_results_in",
+    "said_by",
     "written_texts",
 ]
 
@@ -68,8 +74,8 @@ def own_texts(value: Any) -> Iterator[str]:
     elif isinstance(value, QueryBundle):
         yield value.query_str
     elif isinstance(value, ChatMessage):
-        if value.role not in _RESULTS:
-            yield from _message_texts(value)
+        if not is_result(value):
+            yield from message_texts(value)
     elif isinstance(value, Mapping):
         for item in value.values():
             yield from own_texts(item)
@@ -78,20 +84,29 @@ def own_texts(value: Any) -> Iterator[str]:
             yield from own_texts(item)
 
 
-def tool_results_in(arguments: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """The results of tools among the messages of a call, each with the tool's name."""
+def messages_in(arguments: Mapping[str, Any]) -> Iterator[ChatMessage]:
+    """The messages among the arguments of a call."""
     for value in arguments.values():
         for each in value if isinstance(value, (list, tuple)) else [value]:
-            if isinstance(each, ChatMessage) and each.role in _RESULTS:
-                name = str(each.additional_kwargs.get("name") or "a tool message")
-                yield from ((name, text) for text in _message_texts(each))
+            if isinstance(each, ChatMessage):
+                yield each
+
+
+def is_result(message: ChatMessage) -> bool:
+    """Whether a message is the result of a tool."""
+    return message.role in _RESULTS
+
+
+def is_models(message: ChatMessage) -> bool:
+    """Whether a model wrote a message."""
+    role = message.role.value
+    return _ROLES.get(role, role) == "assistant"
 
 
 def written_texts(response: Any) -> Iterator[str]:
     """What a model wrote: text, and arguments of calls."""
     if isinstance(response, ChatResponse):
-        yield from _message_texts(response.message)
-        yield from _call_texts(response.message)
+        yield from said_by(response.message)
     elif isinstance(response, CompletionResponse):
         yield response.text
 
@@ -114,7 +129,7 @@ class SentTexts:
         for number, message in enumerate(messages, 1):
             place = f"message {number} of {len(messages)}"
             role = self._role(message)
-            for text in _message_texts(message):
+            for text in message_texts(message):
                 yield Sent(role, place, text)
             for text in _call_texts(message):
                 yield Sent(role, f"{place}, arguments of a call", text)
@@ -128,6 +143,9 @@ class SentTexts:
 
 
 def _definitions(arguments: Mapping[str, Any]) -> Iterator[Sent]:
+    for key in INSTRUCTIONS:
+        for text in prose(arguments.get(key)):
+            yield Sent("system", f"the setting {key}", text)
     for key in _DEFINITIONS:
         given = arguments.get(key) or ()
         for each in given if isinstance(given, (list, tuple)) else [given]:
@@ -137,8 +155,27 @@ def _definitions(arguments: Mapping[str, Any]) -> Iterator[Sent]:
                 yield Sent("tool definition", f"definition of {name}", text)
 
 
-def _message_texts(message: ChatMessage) -> Iterator[str]:
-    yield from (block.text for block in message.blocks if isinstance(block, TextBlock))
+def said_by(message: ChatMessage) -> Iterator[str]:
+    """What the message of a model says: text, and arguments of calls."""
+    yield from message_texts(message)
+    yield from _call_texts(message)
+
+
+def message_texts(message: ChatMessage) -> Iterator[str]:
+    """The texts of a message, without pictures and the like; calls are read on their own."""
+    for block in message.blocks:
+        if isinstance(block, TextBlock):
+            yield block.text
+        elif isinstance(block, DocumentBlock):
+            yield from _document_texts(block)
+        elif not isinstance(block, ToolCallBlock):
+            yield from prose(block.model_dump())  # a citation, a thought
+
+
+def _document_texts(block: DocumentBlock) -> Iterator[str]:
+    yield from prose(block.title)
+    if isinstance(block.data, bytes) and str(block.document_mimetype).startswith("text/"):
+        yield b64decode(block.data).decode(errors="replace")
 
 
 def _call_texts(message: ChatMessage) -> Iterator[str]:

@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
 
-__all__ = ["TRUSTED_ROLES", "Finding", "Kind", "Model", "Sent", "Source"]
+__all__ = [
+    "INSTRUCTIONS",
+    "TRUSTED_ROLES",
+    "UNTRUSTED_ROLES",
+    "Finding",
+    "Kind",
+    "Model",
+    "Sent",
+    "Source",
+]
 
 Kind: TypeAlias = Literal[
     "retrieved document", "document", "loaded document", "tool result", "tool error", "canary"
@@ -13,6 +22,12 @@ Kind: TypeAlias = Literal[
 
 TRUSTED_ROLES = frozenset({"system", "developer", "user", "assistant", "tool definition"})
 """Roles whose text may instruct a model."""
+
+UNTRUSTED_ROLES = frozenset({"data", "tool", "function"})
+"""Roles for text from outside."""
+
+INSTRUCTIONS = ("system", "system_instruction", "system_prompt", "instructions")
+"""Settings of a call by which some models take what others take as a system message."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ class Registry:
         self._stack = ExitStack()
         self.audits: tuple[Audit, ...] = ()
 
-    def tell(self, what: str, note: Callable[[Audit], None]) -> None:
+    def tell(self, what: str, note: Callable[[Audit], object]) -> None:
         """Have each open audit note something.
 
         Args:

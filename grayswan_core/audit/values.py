@@ -8,9 +8,10 @@ from typing import Any
 
 from grayswan_core.untrusted.values import ATOMS, mark_name
 
-__all__ = ["is_name", "strings"]
+__all__ = ["is_name", "prose", "strings"]
 
 _DEPTH = 32
+_LONGEST_WORD = 4096
 
 
 def strings(value: Any, depth: int = _DEPTH) -> Iterator[str]:
@@ -31,6 +32,14 @@ def strings(value: Any, depth: int = _DEPTH) -> Iterator[str]:
             yield from strings(item, depth - 1)
     else:
         yield str(value)
+
+
+def prose(value: Any) -> Iterator[str]:
+    """The texts of a value that are more than a name and no data, such as a picture's bytes."""
+    for text in strings(value):
+        is_data = text.isascii() and " " not in text[:_LONGEST_WORD] and len(text) > _LONGEST_WORD
+        if not is_data and not is_name(text):
+            yield text
 
 
 def is_name(text: str) -> bool:

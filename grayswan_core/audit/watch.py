@@ -11,7 +11,15 @@ from typing_extensions import Self
 
 from grayswan_core.audit.callers import calling_line
 from grayswan_core.audit.canaries import Canary
-from grayswan_core.audit.records import TRUSTED_ROLES, Finding, Kind, Model, Sent, Source
+from grayswan_core.audit.records import (
+    TRUSTED_ROLES,
+    UNTRUSTED_ROLES,
+    Finding,
+    Kind,
+    Model,
+    Sent,
+    Source,
+)
 from grayswan_core.audit.report import Report
 from grayswan_core.untrusted.finder import MAX_WORDS, Finder, Found
 from grayswan_core.untrusted.marks import may_have_marks, without_marks
@@ -88,11 +96,11 @@ class Audit:
         """Detach it."""
         self.__exit__()
 
-    def note_source(self, kind: Kind, name: str, texts: Iterable[str]) -> None:
-        """Note a text from outside, given as its parts."""
+    def note_source(self, kind: Kind, name: str, texts: Iterable[str]) -> bool:
+        """Note a text from outside, given as its parts; whether one of them is new."""
         with self._lock:
-            for text in texts:
-                self._note_part(kind, name, text)
+            new = [self._note_part(kind, name, text) for text in texts]
+        return any(new)
 
     def note_own(self, text: str) -> None:
         """Note a text that the program has before anything else is read."""
@@ -147,6 +155,8 @@ class Audit:
             for each in sent:
                 if each.role in TRUSTED_ROLES and each.text:
                     self._look_at(each, model, through, advice)
+                elif each.role not in TRUSTED_ROLES | UNTRUSTED_ROLES:
+                    self.note_unseen(f"a message in the role {each.role!r}")
 
     @contextmanager
     def guarded(self, what: str) -> Iterator[None]:
@@ -184,20 +194,21 @@ class Audit:
         """
         self.report().assert_clean()
 
-    def _note_part(self, kind: Kind, name: str, text: str) -> None:
+    def _note_part(self, kind: Kind, name: str, text: str) -> bool:
         text = without_marks(text)
         if not self._is_new(self._known, text):
-            return
+            return False
         number = len(self._sources)
         room = _LOADED if kind == "loaded document" else 1.0
         noted = self._finder.add_source(number, text, room=room)
         if not noted.words:
-            return
+            return False
         self._sources.append(Source(number, kind, name, noted.words, calling_line()))
         if noted.too_short:
             self.note_unseen("a text from outside that is too short to be told from chance")
         if noted.left_out and kind != "loaded document":
             self._failures[f"{name}: more words than max_words has room for"] = noted.left_out
+        return True
 
     def _note_what_says_so(self, sent: Sent) -> None:
         """Note text that is known to be from outside by its role or its marks."""

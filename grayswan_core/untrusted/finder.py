@@ -4,7 +4,8 @@ Every run of eight words of a text is hashed once, in both texts; a run that bot
 looking up its hash (shingling). A word of more than 24 characters, as URLs and languages without
 spaces have, is compared by its runs of 25 characters; one of thousands of ASCII characters is data
 such as an image, and left out. A text of less than eight words that has 25 characters is found
-where it stands whole. What is less than that cannot be told from chance.
+where it stands whole; one of up to nine also where a quote or a tag touches its first and last
+word. What is less than that cannot be told from chance.
 
 Whoever brings a run first owns it. So what the program had before a text was read is never found
 as that text's, and no list of exceptions is needed.
@@ -17,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import count, islice, repeat
+from itertools import chain, count, islice, repeat
 
 from grayswan_core.untrusted.folding import folded, plain, variants, words_of
 
@@ -28,7 +29,7 @@ RUN = 8
 
 _LONG = 25
 MAX_WORDS = 1_000_000
-_MOST_OWN_TEXT = 1_000_000
+_MOST_OWN_TEXT = 2_000_000
 _EXCERPT_WORDS = 24
 _LONGEST_WORD_SHOWN = 60
 _LONGEST_ASCII = 4096
@@ -95,14 +96,14 @@ class Finder:
             room: The share of the index that it may fill, with all that is there.
         """
         words = plain(text)
-        if len(words) < RUN and sum(map(len, words)) + len(words) - 1 < _LONG:
+        if len(words) < RUN and not _is_long(words):
             return Noted(len(words), too_short=bool(words))
         base = source << _SHIFT
-        size = RUN
-        if len(words) < RUN and self._may_add_short(words):
-            size = len(words)
-            self._short.add(size)
-        left = self._enter(_runs(words, size), count(base), room)
+        left = self._enter(_runs(words, RUN), count(base), room)
+        if len(words) < RUN:
+            left += self._add_short(words, base, room)
+        if len(words) < RUN + 2:  # a quote or a tag may touch the first word and the last
+            left += self._add_short(words[1:-1], base + 1, room)
         for place, word in _long(words):
             self._has_long = True
             left += self._enter(_grams(word), repeat(base + place), room)
@@ -112,16 +113,16 @@ class Finder:
         """Note a text of the program's own; what is in it and not known yet is never found."""
         words = plain(text)
         self._enter(_all_keys(words), repeat(_OWN), 1.0)
-        if self._own_size < _MOST_OWN_TEXT:
-            self._own_texts.append(f" {' '.join(words)} ")
-            self._own_size += len(self._own_texts[-1])
+        self._remember(words)
 
     def add_written(self, text: str) -> None:
         """Note what a model wrote: where it is found later, the model is quoted."""
         words = plain(text)
+        keys = chain(_all_keys(words), *(_runs(words, size) for size in self._short))
         free = max(0, self._max - len(self._written))
-        self._written.update(islice(_all_keys(words), free))
+        self._written.update(islice(keys, free))
         self._enter(_all_keys(words), repeat(_OWN), 1.0)
+        self._remember(words)
 
     def find(self, text: str) -> list[Found]:
         """The sources that stand in a text, each at most twice: as they are, and quoted."""
@@ -172,15 +173,32 @@ class Finder:
             self._index.update(fresh)
         return left
 
-    def _may_add_short(self, words: Sequence[str]) -> bool:
-        """Whether a short text is not the program's own; without room to know, it is."""
+    def _add_short(self, words: Sequence[str], place: int, room: float) -> int:
+        """Index a short text as a whole, unless it is the program's own, or a model's.
+
+        Without room to know, it is.
+        """
         text = f" {' '.join(words)} "
         full = self._own_size >= _MOST_OWN_TEXT
-        return not full and not any(text in own for own in self._own_texts)
+        if not _is_long(words) or full or any(text in own for own in self._own_texts):
+            return 0
+        self._short.add(len(words))
+        return self._enter(_runs(words, len(words)), repeat(place), room)
+
+    def _remember(self, words: Sequence[str]) -> None:
+        """Remember a text in which short ones may stand."""
+        if self._own_size < _MOST_OWN_TEXT:
+            self._own_texts.append(f" {' '.join(words)} ")
+            self._own_size += len(self._own_texts[-1])
 
 
 def _runs(words: Sequence[str], size: int) -> Iterator[int]:
     return map(hash, zip(*(words[first:] for first in range(size)), strict=False))
+
+
+def _is_long(words: Sequence[str]) -> bool:
+    """Whether a text is long enough to be told from chance."""
+    return sum(map(len, words)) + len(words) - 1 >= _LONG
 
 
 def _long(words: Sequence[str]) -> Iterator[tuple[int, str]]:

@@ -9,7 +9,15 @@ from langchain_core.document_loaders import BaseLoader
 from langchain_core.documents import Document
 from langchain_core.language_models import FakeListLLM
 from langchain_core.language_models.fake_chat_models import FakeListChatModel, GenericFakeChatModel
-from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.messages import (
+    AIMessage,
+    BaseMessage,
+    BaseMessageChunk,
+    HumanMessage,
+    RemoveMessage,
+    SystemMessage,
+    ToolMessage,
+)
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.retrievers import BaseRetriever
@@ -225,6 +233,115 @@ def test_no_false_alarm_for_the_users_question(audit):
         [HumanMessage(QUESTION), ToolMessage(f"No result for: {QUESTION}", tool_call_id="1")]
     )
     audit.assert_clean()
+
+
+def message_classes(kind=BaseMessage):
+    """LangChain's own classes of messages with content, and of their chunks."""
+    for each in kind.__subclasses__():
+        if each.__module__.startswith("langchain_core."):
+            if each not in (BaseMessageChunk, RemoveMessage):
+                yield each
+            yield from message_classes(each)
+
+
+def make(kind, content):
+    """A message of any class."""
+    needed = {"tool_call_id": "1", "name": "read", "role": "User", "id": "1"}
+    fields = {key: value for key, value in needed.items() if key in kind.model_fields}
+    return kind(content=content, **fields)
+
+
+@pytest.mark.parametrize("kind", dict.fromkeys(message_classes()))
+def test_messages_of_every_class_are_looked_at(audit, kind):
+    message = make(kind, PAGE)
+    if "tool" in message.type.lower() or "function" in message.type.lower():
+        model().invoke([HumanMessage("Hi"), message])
+        assert ["tool result"] == [each.kind for each in audit.report().sources]
+        audit.assert_clean()
+    else:
+        Shelf().invoke("q")
+        model().invoke([HumanMessage("Hi"), message])
+        assert 1 == len(audit.report().findings)
+
+
+BLOCKS = [
+    {"type": "text-plain", "mime_type": "text/plain", "text": PAGE},
+    {"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": PAGE}},
+    {"type": "search_result", "source": "x", "content": [{"type": "text", "text": PAGE}]},
+    {"type": "something new", "parts": [[{"said": PAGE}]]},
+]
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+@pytest.mark.parametrize("kind", [HumanMessage, SystemMessage, AIMessage])
+def test_content_blocks_of_every_shape_are_looked_at(audit, block, kind):
+    Shelf().invoke("q")
+    model().invoke([HumanMessage("Hi"), kind([block])])
+    assert 1 == len(audit.report().findings)
+
+
+def test_a_result_in_a_users_message_is_sent_as_a_result(audit):
+    Shelf().invoke("q")
+    block = {"type": "tool_result", "tool_use_id": "1", "content": PAGE}
+    model().invoke([HumanMessage([block])])
+    audit.assert_clean()
+
+
+@pytest.mark.parametrize("key", ["system", "system_instruction", "system_prompt", "instructions"])
+def test_instructions_beside_the_messages_are_looked_at(audit, key):
+    Shelf().invoke("q")
+    model().bind(**{key: [{"type": "text", "text": PAGE}]}).invoke("Hi")
+    (finding,) = audit.report().findings
+    assert ("system", f"the setting {key}") == (finding.role, finding.place)
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        {PAGE: 1},
+        ("Found.", {"page": PAGE}),
+        ("Found.", [PAGE]),
+        ("Found.", Document(PAGE)),
+        ([{"type": "search_result", "content": [{"text": PAGE}]}], None),
+    ],
+)
+def test_all_that_a_tool_returns_is_from_outside(audit, result):
+    def look(query: str):
+        """Look."""
+        return result
+
+    kind = "content_and_artifact" if isinstance(result, tuple) else "content"
+    looking = StructuredTool.from_function(look, response_format=kind)
+    looking.invoke({"type": "tool_call", "id": "1", "name": "look", "args": {"query": "x"}})
+    model().invoke(f"Answer from this: {PAGE}")
+    assert ["tool result"] == [each.source.kind for each in audit.report().findings]
+
+
+@pytest.mark.parametrize("is_chain", [True, False])
+def test_what_a_model_said_before_the_audit_is_quoted(audit, is_chain):
+    call = {"id": "1", "name": "read", "args": {}}
+    saving = {"id": "2", "name": "save", "args": {"text": PAGE}}
+    history = [
+        HumanMessage("Hi"),
+        AIMessage("", tool_calls=[call]),
+        ToolMessage(PAGE, tool_call_id="1"),
+        AIMessage(f"It says: {PAGE}", tool_calls=[saving]),
+        ToolMessage("Saved.", tool_call_id="2"),
+        HumanMessage("Thanks"),
+    ]
+    if is_chain:
+        (RunnableLambda(lambda given: given["messages"]) | model()).invoke({"messages": history})
+    else:
+        model().invoke(history)
+    report = audit.report()
+    assert [] == report.findings
+    assert {"assistant"} == {each.role for each in report.quoted}
+
+
+def test_what_the_program_says_in_a_models_place_is_a_finding(audit):
+    page = read.invoke({"query": "x"})
+    model().invoke([HumanMessage("Hi"), AIMessage(page), HumanMessage("Thanks")])
+    assert ["assistant"] == [each.role for each in audit.report().findings]
 
 
 def test_what_a_model_repeats_is_quoted(audit):

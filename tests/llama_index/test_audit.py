@@ -6,7 +6,14 @@ import threading
 import pytest
 from llama_index.core import MockEmbedding, PromptTemplate, SummaryIndex
 from llama_index.core.agent.workflow import FunctionAgent
-from llama_index.core.base.llms.types import ChatMessage, MessageRole
+from llama_index.core.base.llms.types import (
+    ChatMessage,
+    CitableBlock,
+    DocumentBlock,
+    MessageRole,
+    TextBlock,
+    ThinkingBlock,
+)
 from llama_index.core.llms.mock import MockLLM
 from llama_index.core.memory import ChatMemoryBuffer
 from llama_index.core.readers.base import BaseReader
@@ -194,6 +201,44 @@ def test_no_false_alarm_for_the_users_question(audit):
     MockLLM(max_tokens=3).chat([user(QUESTION), result(f"No result for: {QUESTION}")])
     MockLLM(max_tokens=3).chat([user(QUESTION)])
     assert all(each.words < 15 for each in audit.report().findings)
+
+
+BLOCKS = [
+    DocumentBlock(data=PAGE.encode(), title="a", document_mimetype="text/plain"),
+    DocumentBlock(url="https://example.com", title=PAGE),
+    CitableBlock(title="t", source="s", content=[TextBlock(text=PAGE)]),
+    ThinkingBlock(content=PAGE),
+]
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.block_type)
+def test_content_blocks_of_every_kind_are_looked_at(audit, block):
+    index().as_retriever().retrieve("swans")
+    MockLLM(max_tokens=3).chat([ChatMessage(role="user", blocks=[block])])
+    assert ["user"] == [each.role for each in audit.report().findings]
+
+
+def test_instructions_beside_the_messages_are_looked_at(audit):
+    index().as_retriever().retrieve("swans")
+    MockLLM(max_tokens=3).chat([user("Hi")], instructions=PAGE)
+    (finding,) = audit.report().findings
+    assert ("system", "the setting instructions") == (finding.role, finding.place)
+
+
+@pytest.mark.parametrize("role", ["assistant", "chatbot", "model"])
+def test_what_a_model_said_before_the_audit_is_quoted(audit, role):
+    said = ChatMessage(role=role, content=f"It says: {PAGE}")
+    MockLLM(max_tokens=3).chat([user("Hi"), result(PAGE), said, user("Thanks")])
+    report = audit.report()
+    assert ([], ["assistant"]) == (report.findings, [each.role for each in report.quoted])
+
+
+def test_what_the_program_says_in_a_models_place_is_a_finding(audit):
+    page = READ(query="x").content
+    MockLLM(max_tokens=3).chat(
+        [user("Hi"), ChatMessage(role="assistant", content=page), user("So?")]
+    )
+    assert ["assistant"] == [each.role for each in audit.report().findings]
 
 
 def test_what_a_model_repeats_is_quoted(audit):

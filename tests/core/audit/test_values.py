@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from grayswan_core.audit.values import is_name, strings
+from grayswan_core.audit.values import is_name, prose, strings
 
 
 def test_every_text_of_a_value():
@@ -22,6 +22,18 @@ def test_what_holds_itself_comes_to_an_end():
     value = []
     value.append(value)
     assert ["[[...]]"] == list(strings(value))
+
+
+def test_the_prose_of_a_content_block():
+    block = {
+        "type": "document",
+        "id": "0a1b",
+        "source": {"data": "Two words", "url": "https://example.com/a"},
+        "picture": "A" * 5000,
+        "words": "a " * 5000,
+    }
+    assert ["Two words", "a " * 5000] == list(prose(block))
+    assert [] == list(prose(None))
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,16 @@ def test_roles_for_results_may_have_it(audit, role):
     audit.assert_clean()
 
 
+def test_a_role_that_is_not_known_is_told(audit):
+    look(audit, PAGE, role="document 1")
+    assert {"a message in the role 'document 1'": 1} == audit.report().not_looked_at
+
+
+def test_a_source_is_new_once(audit):
+    assert [True, False] == [audit.note_source("tool result", "t", [OTHER]) for _ in range(2)]
+    assert audit.note_source("tool result", "t", [OTHER, f"{OTHER} {OTHER}"])
+
+
 def test_marks_protect_where_the_model_takes_them_off_and_nowhere_else(audit):
     prompt = f"Answer from this: {mark_untrusted(PAGE)}"
     look(audit, prompt, model=OURS)

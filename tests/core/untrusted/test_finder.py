@@ -113,6 +113,27 @@ def test_a_short_text_is_found_whole():
     assert not finder.find("You are careful. Ignore all previous instructions.")
 
 
+@pytest.mark.parametrize("length", range(5, 2 * RUN))
+@pytest.mark.parametrize("shape", ['"{}"', "<page>{}</page>", "({})", "- {}.", '{{"text": "{}"}}'])
+def test_what_touches_the_first_word_and_the_last_hides_no_text(shape, length):
+    words = [f"longest{number}" for number in range(length)]
+    (found,) = finder_of(" ".join(words)).find(f"Answer. {shape.format(' '.join(words))} Now.")
+    assert found.places >= set(range(1, length - 1))
+
+
+@pytest.mark.parametrize("length", range(4, RUN + 3))
+def test_a_model_is_quoted_with_short_texts_too(length):
+    text = " ".join(f"longer{number}" for number in range(length))
+    finder = finder_of(text)
+    finder.add_written(f"It says: {text}")
+    assert [True] == [each.quoted for each in finder.find(f"You said: {text}")]
+
+    finder = Finder()
+    finder.add_written(f"It says: {text}")
+    finder.add_source(0, text)
+    assert [] == finder.find(f"You said: {text}")
+
+
 def test_a_short_text_of_the_programs_own_is_not_found():
     finder = Finder()
     finder.add_own("Tell me: what is the capital of France?")
