@@ -371,13 +371,13 @@ FORK_WITH_LOCKS_HELD = """
 import warnings
 warnings.simplefilter("ignore", DeprecationWarning)
 from grayswan_core.settings import model as settings
-from grayswan_core.http.direct import lookup, pool
+from grayswan_core.http.direct import pool
 class Model(settings.ModelSettings): pass
 model = Model(api_key="gs-test-key", base_url=url, max_retries=0)
 ask()
 held, done = threading.Event(), threading.Event()
 def hold():
-    with settings._building, pool.lock(), lookup._lock:
+    with settings._building, pool.lock():
         held.set()
         done.wait()
 thread = threading.Thread(target=hold)

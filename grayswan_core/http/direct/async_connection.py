@@ -7,15 +7,23 @@ import os
 import socket
 from collections.abc import Callable
 from contextlib import suppress
+from math import inf
 from typing import TYPE_CHECKING
 
 from grayswan_core.http.address import Address
 from grayswan_core.http.deadline import Deadline
 from grayswan_core.http.direct.lookup import SocketAddress, look_up
 from grayswan_core.http.direct.parser import ResponseParser
-from grayswan_core.http.direct.wire import is_silent, new_socket, piece, piece_count
+from grayswan_core.http.direct.wire import (
+    closed_on_error,
+    connect_error,
+    is_silent,
+    new_socket,
+    piece,
+    piece_count,
+)
 from grayswan_core.http.own_task import in_own_task
-from grayswan_core.http.protocol import ConnectError, Request, WaitTimeoutError
+from grayswan_core.http.protocol import Request, WaitTimeoutError
 
 if TYPE_CHECKING:
     import ssl
@@ -52,7 +60,7 @@ class AsyncConnection(asyncio.Protocol):
         self._reads = self._writes = True
         self._waiter: asyncio.Future[None] | None = None
         self._alarm: asyncio.TimerHandle | None = None
-        self._alarm_at = self._due = 0.0
+        self._alarm_at = self._due = inf
 
     @classmethod
     async def connect(
@@ -72,12 +80,8 @@ class AsyncConnection(asyncio.Protocol):
         work = _connect(address, context, seconds, on_close)
         try:
             return await in_own_task(work, seconds, AsyncConnection.close)
-        except asyncio.TimeoutError as error:
-            if getattr(error, "errno", None) is not None:  # the system's, as of a route
-                raise ConnectError(error) from error
-            raise WaitTimeoutError("connect") from error
-        except OSError as error:
-            raise ConnectError(error) from error
+        except (OSError, asyncio.TimeoutError) as error:
+            raise connect_error(error) from error
 
     async def request(self, request: Request, deadline: Deadline) -> ResponseParser:
         """Send a request and parse its response as far as the end of its head."""
@@ -121,28 +125,21 @@ class AsyncConnection(asyncio.Protocol):
 
     def _set_alarm(self, seconds: float | None) -> None:
         """Let a wait end. There is one timer, which is moved when it rings, not at each wait."""
-        if seconds is None:
-            self._due = float("inf")
-            return
-        self._due = self._loop.time() + seconds
-        if self._alarm is not None:
-            if self._alarm_at <= self._due:
-                return
-            self._alarm.cancel()
-        self._alarm = self._loop.call_at(self._due, self._ring)
-        self._alarm_at = self._due
+        self._due = inf if seconds is None else self._loop.time() + seconds
+        if self._due < self._alarm_at:
+            if self._alarm is not None:
+                self._alarm.cancel()
+            self._alarm = self._loop.call_at(self._due, self._ring)
+            self._alarm_at = self._due
 
     def _ring(self) -> None:
-        self._alarm = None
-        waiter = self._waiter
-        if waiter is None or waiter.done():
-            return
-        seconds = self._due - self._loop.time()
-        if seconds > 0:
-            if seconds != float("inf"):
-                self._set_alarm(seconds)
-        else:
-            waiter.set_exception(asyncio.TimeoutError())
+        self._alarm_at = inf
+        if self._waiter is not None and not self._waiter.done():
+            left = self._due - self._loop.time()
+            if left > 0:
+                self._set_alarm(left)
+            else:
+                self._waiter.set_exception(asyncio.TimeoutError())
 
     def _wake(self) -> None:
         waiter = self._waiter
@@ -162,7 +159,6 @@ class AsyncConnection(asyncio.Protocol):
         self._is_open = False
         if self._alarm is not None:
             self._alarm.cancel()
-            self._alarm = None
         if self._loop.is_closed():  # without having closed what it had open
             self._socket.close()
         elif self._process != os.getpid():
@@ -257,11 +253,8 @@ async def _first_socket(found: list[SocketAddress], end: float | None) -> socket
 async def _socket(where: SocketAddress) -> socket.socket:
     family, kind, protocol, address = where
     connecting = new_socket(family, kind, protocol)
-    try:
+    # Not closed sooner: its number may be another socket's at once, which the loop would confuse.
+    with closed_on_error(connecting):
         connecting.setblocking(False)
         await asyncio.get_running_loop().sock_connect(connecting, address)
-    except BaseException:
-        # Not sooner: its number may be another socket's at once, which the loop would confuse.
-        connecting.close()
-        raise
     return connecting

@@ -16,7 +16,6 @@ SocketAddress: TypeAlias = tuple[int, int, int, Any]
 """Family, type, protocol and address, as sockets take them."""
 
 _running: dict[Address, Future[list[SocketAddress]]] = {}
-_lock = threading.RLock()
 
 
 def look_up(address: Address) -> Future[list[SocketAddress]]:
@@ -29,30 +28,29 @@ def look_up(address: Address) -> Future[list[SocketAddress]]:
     try:
         future.set_result(_resolve(address, socket.AI_NUMERICHOST))
     except socket.gaierror:
-        pass
-    else:
-        return future
-    with _lock:
         running = _running.setdefault(address, future)
-    if running is future:
-        name = f"look up {address.host}"
+        if running is future:
+            _start(address, future)
+        return running
+    return future
+
+
+def _start(address: Address, future: Future[list[SocketAddress]]) -> None:
+    def run() -> None:
         try:
-            threading.Thread(target=_run, args=(address, future), name=name, daemon=True).start()
-        except RuntimeError as error:  # too many threads, or the interpreter is ending
-            _finish(address)
-            future.set_exception(OSError(str(error)))
-    return running
+            found = _resolve(address)
+        except Exception as error:  # noqa: BLE001 - it is the caller's to judge
+            _running.pop(address, None)
+            future.set_exception(error)
+        else:
+            _running.pop(address, None)
+            future.set_result(found)
 
-
-def _run(address: Address, future: Future[list[SocketAddress]]) -> None:
     try:
-        found = _resolve(address)
-    except Exception as error:  # noqa: BLE001 - it is the caller's to judge
-        _finish(address)
-        future.set_exception(error)
-    else:
-        _finish(address)
-        future.set_result(found)
+        threading.Thread(target=run, name=f"look up {address.host}", daemon=True).start()
+    except RuntimeError as error:  # too many threads, or the interpreter is ending
+        _running.pop(address, None)
+        future.set_exception(OSError(str(error)))
 
 
 def _resolve(address: Address, flags: int = 0) -> list[SocketAddress]:
@@ -60,16 +58,5 @@ def _resolve(address: Address, flags: int = 0) -> list[SocketAddress]:
     return [(family, kind, number, where) for family, kind, number, _, where in found]
 
 
-def _finish(address: Address) -> None:
-    with _lock:
-        _running.pop(address, None)
-
-
-def _start_afresh() -> None:
-    global _lock  # noqa: PLW0603 - a lock that another process holds is of no use
-    _lock = threading.RLock()
-    _running.clear()  # the threads are not in this process
-
-
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_start_afresh)
+    os.register_at_fork(after_in_child=_running.clear)  # the threads are not in this process

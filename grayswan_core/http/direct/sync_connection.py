@@ -11,8 +11,16 @@ from grayswan_core.http.address import Address
 from grayswan_core.http.deadline import Deadline
 from grayswan_core.http.direct.lookup import SocketAddress, look_up
 from grayswan_core.http.direct.parser import ResponseParser
-from grayswan_core.http.direct.wire import PIECE_SIZE, is_silent, new_socket, piece, piece_count
-from grayswan_core.http.protocol import ConnectError, Request, WaitTimeoutError
+from grayswan_core.http.direct.wire import (
+    PIECE_SIZE,
+    closed_on_error,
+    connect_error,
+    is_silent,
+    new_socket,
+    piece,
+    piece_count,
+)
+from grayswan_core.http.protocol import Request, WaitTimeoutError
 
 __all__ = ["SyncConnection"]
 
@@ -37,14 +45,12 @@ class SyncConnection:
         end = None if seconds is None else monotonic() + seconds
         try:
             connected = _first_socket(look_up(address).result(_left(end)), end)
-            if context is not None:
-                connected = _with_tls(connected, context, address.host, end)
-        except (TimeoutError, FutureTimeoutError) as error:
-            if getattr(error, "errno", None) is not None:  # the system's, as of a route
-                raise ConnectError(error) from error
-            raise WaitTimeoutError("connect") from error
-        except OSError as error:
-            raise ConnectError(error) from error
+            with closed_on_error(connected):
+                if context is not None:
+                    connected.settimeout(_left(end))
+                    connected = context.wrap_socket(connected, server_hostname=address.host)
+        except (OSError, FutureTimeoutError) as error:
+            raise connect_error(error) from error
         return cls(connected)
 
     def request(self, request: Request, deadline: Deadline) -> ResponseParser:
@@ -101,31 +107,17 @@ def _first_socket(found: list[SocketAddress], end: float | None) -> socket.socke
     error: OSError | None = None
     for number, (family, kind, protocol, where) in enumerate(found):
         left = _left(end)
-        connecting = new_socket(family, kind, protocol)
         try:
-            # Each has its share of the time, so that one that is silent does not take all.
-            connecting.settimeout(None if left is None else left / (len(found) - number))
-            connecting.connect(where)
+            connecting = new_socket(family, kind, protocol)
+            with closed_on_error(connecting):
+                # Each has its share of the time, so that one that is silent does not take all.
+                connecting.settimeout(None if left is None else left / (len(found) - number))
+                connecting.connect(where)
         except OSError as failure:
-            connecting.close()
             error = failure
-        except BaseException:
-            connecting.close()
-            raise
         else:
             return connecting
     raise error or OSError("its host name has no address")
-
-
-def _with_tls(
-    connected: socket.socket, context: ssl.SSLContext, host: str, end: float | None
-) -> socket.socket:
-    try:
-        connected.settimeout(_left(end))
-        return context.wrap_socket(connected, server_hostname=host)
-    except BaseException:
-        connected.close()
-        raise
 
 
 def _left(end: float | None) -> float | None:

@@ -4,12 +4,27 @@ from __future__ import annotations
 
 import select
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from grayswan_core._package import user_agent
 from grayswan_core.http.address import parse_url
-from grayswan_core.http.protocol import Request
+from grayswan_core.http.protocol import (
+    ConnectError,
+    Request,
+    TransportError,
+    WaitTimeoutError,
+)
 
-__all__ = ["PIECE_SIZE", "is_silent", "new_socket", "piece", "piece_count"]
+__all__ = [
+    "PIECE_SIZE",
+    "closed_on_error",
+    "connect_error",
+    "is_silent",
+    "new_socket",
+    "piece",
+    "piece_count",
+]
 
 # One wait is for one piece of a request or a response, however long it is.
 PIECE_SIZE = 64 * 1024
@@ -38,15 +53,29 @@ def _head(request: Request) -> bytes:
     return f"{first}{text}content-length: {len(request.body)}\r\n\r\n".encode("ascii")
 
 
+@contextmanager
+def closed_on_error(opened: socket.socket) -> Iterator[None]:
+    """Close a socket that a block fails with."""
+    try:
+        yield
+    except BaseException:
+        opened.close()
+        raise
+
+
 def new_socket(family: int, kind: int, protocol: int) -> socket.socket:
     """A socket that sends what is written at once."""
     made = socket.socket(family, kind, protocol)
-    try:
+    with closed_on_error(made):
         made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    except OSError:
-        made.close()
-        raise
     return made
+
+
+def connect_error(error: Exception) -> TransportError:
+    """What kept a connection from being made: a timeout of ours has no number, the system's has."""
+    if isinstance(error, OSError) and not (isinstance(error, TimeoutError) and error.errno is None):
+        return ConnectError(error)
+    return WaitTimeoutError("connect")
 
 
 def is_silent(connected: socket.socket) -> bool:
