@@ -45,7 +45,8 @@ from grayswan_core.errors import (
 )
 from grayswan_core.http.retry import RetryPolicy
 from grayswan_core.request.build import CompletionCall
-from grayswan_core.request.roles import Turn, assign_roles
+from grayswan_core.request.roles import assign_roles
+from grayswan_core.request.turns import Turn
 from grayswan_core.settings import ModelSettings
 from grayswan_core.wire import (
     ChatRequest,

@@ -13,14 +13,14 @@ instructions is decided here and nowhere else:
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from grayswan_core.decoding.tool_calls import escape_surrogates
 from grayswan_core.errors import InvalidRequestError, UnsupportedContentError
-from grayswan_core.wire import Message, Role, ToolCall
+from grayswan_core.request.turns import Turn, with_call_ids
+from grayswan_core.wire import Message, Role
 
-__all__ = ["ToolResultRole", "Turn", "assign_roles", "role_of"]
+__all__ = ["ToolResultRole", "assign_roles", "role_of"]
 
 ToolResultRole: TypeAlias = Literal["tool", "data"]
 
@@ -39,23 +39,6 @@ _ROLES: dict[str, Role] = {
 }
 
 _WRITTEN_BY_HAND = frozenset({"system", "user"})
-
-
-@dataclass(frozen=True)
-class Turn:
-    """One turn of a conversation, in no framework's terms.
-
-    Attributes:
-        speaker: Who speaks, by any name the frameworks use (`human`, `ai`, `developer`, ...).
-        text: Its text.
-        tool_calls: The calls an assistant made in this turn.
-        tool_call_id: The call that a tool's result answers.
-    """
-
-    speaker: str
-    text: str
-    tool_calls: tuple[ToolCall, ...] = ()
-    tool_call_id: str | None = None
 
 
 def role_of(speaker: str) -> Role:
@@ -87,7 +70,7 @@ def assign_roles(
     """
     messages: list[Message] = []
     called: set[str] = set()
-    for turn in turns:
+    for turn in with_call_ids(list(turns)):
         messages.append(_message(turn, tool_result_role, called))
         called.update(call.id for call in turn.tool_calls)
     if not messages:

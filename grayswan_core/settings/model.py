@@ -39,7 +39,8 @@ from grayswan_core.errors import ConfigurationError, InvalidRequestError
 from grayswan_core.http.protocol import TransportName
 from grayswan_core.request.build import SAMPLING_FIELDS, CompletionCall, build_call
 from grayswan_core.request.problems import setting_problems
-from grayswan_core.request.roles import ToolResultRole, Turn, assign_roles
+from grayswan_core.request.roles import ToolResultRole, assign_roles
+from grayswan_core.request.turns import Turn
 from grayswan_core.settings.types import (
     AnyTimeout,
     APIKey,

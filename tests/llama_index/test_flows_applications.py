@@ -9,7 +9,7 @@ from llama_index.core.agent.workflow import (
     FunctionAgent,
     ToolCallResult,
 )
-from llama_index.core.base.llms.types import TextBlock
+from llama_index.core.base.llms.types import TextBlock, ToolCallBlock
 from llama_index.core.llms import ChatMessage
 from llama_index.core.memory import ChatMemoryBuffer, Memory
 from llama_index.core.tools import FunctionTool
@@ -111,6 +111,28 @@ async def test_a_model_is_swapped_in_mid_conversation(
     ]
     said = [each["function"]["arguments"] for m in messages for each in m.get("tool_calls") or ()]
     assert said[::2] == ["{}"] * 3
+
+
+@pytest.mark.parametrize("named", ["add", "", None])
+async def test_a_conversation_of_a_model_that_gives_calls_no_ids_goes_on(
+    llm, grayswan_server, named
+):
+    """As Ollama's in LlamaIndex, whose results have the tool's name in the id's place."""
+    calls = [ToolCallBlock(tool_name="add", tool_kwargs={"a": a, "b": 2}) for a in (1, 3)]
+    results = [
+        ChatMessage(each, role="tool", additional_kwargs={"tool_call_id": named})
+        for each in ("3", "5")
+    ]
+    history = [ChatMessage("1 + 2, 3 + 2?"), ChatMessage(role="assistant", blocks=calls), *results]
+    grayswan_server.script(Answer("3, and 5."))
+    await run(FunctionAgent(tools=[add], llm=llm), "So?", chat_history=history)
+    _, said, *answers, _ = grayswan_server.last.body["messages"]
+    sent = [each["id"] for each in said["tool_calls"]]
+    assert all(sent)
+    assert [(each["role"], each["tool_call_id"], each["content"]) for each in answers] == [
+        ("tool", sent[0], "3"),
+        ("tool", sent[1], "5"),
+    ]
 
 
 # --- several agents -------------------------------------------------------------------------------

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from grayswan_core.errors import InvalidRequestError, UnsupportedContentError
-from grayswan_core.request.roles import Turn, assign_roles, role_of
+from grayswan_core.request.roles import assign_roles, role_of
+from grayswan_core.request.turns import Turn
 from grayswan_core.wire import FunctionCall, Message, ToolCall
 
 CALL = ToolCall(id="call_1", function=FunctionCall(name="f", arguments="{}"))

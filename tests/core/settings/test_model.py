@@ -16,7 +16,7 @@ from wire_server import whole
 
 from grayswan_core.config import Timeout
 from grayswan_core.errors import ConfigurationError, InvalidRequestError
-from grayswan_core.request.roles import Turn
+from grayswan_core.request.turns import Turn
 from grayswan_core.settings.model import ModelSettings
 from grayswan_core.wire import ChatRequest, Message
 
