@@ -91,7 +91,7 @@ def test_the_pages_say_what_was_measured():
         return f"{cases[case]['ratios'][pair]['median']:.2g}"
 
     def both(case):
-        return f"{times(case)} / {times(case, 'OpenAILike ÷ GraySwan')}"
+        return f"| {times(case)} | {times(case, 'OpenAILike ÷ GraySwan')} |"
 
     call, chunk, many = "one call", "stream, an event a write", "200 calls at once"
     readme, guide = (
@@ -102,9 +102,11 @@ def test_the_pages_say_what_was_measured():
         f"takes {times(call)} times the CPU time for a call, {times(chunk)} times for a streamed"
         f" chunk and {times(many)} times for each of 200 calls at once"
     ) in readme
+    objects = "structured stream, 4,000 characters"
     assert (
-        f"one call {both(call)}, a streamed chunk {both(chunk)}, 200 calls at once {both(many)},"
-        f" structured output of 4,000 characters {both('structured stream, 4,000 characters')}."
+        f"| one call {both(call)} | a streamed chunk {both(chunk)}"
+        f" | each of 200 calls at once {both(many)}"
+        f" | structured output of 4,000 characters, streamed {both(objects)}"
     ) in guide
 
 

@@ -34,12 +34,10 @@ _PAGES = {
     "notebooks/README.md": "notebooks.md",
     "benchmarks/leakage/results/table.md": "measured-leakage.md",
     "benchmarks/faults/results/faults.md": "measured-faults.md",
-    "benchmarks/performance/README.md": "performance.md",
-    "benchmarks/performance/results/results.md": "performance.md",
+    "benchmarks/performance/README.md": "measured-performance.md",
 }
 _COMMENT = re.compile(r"<!-- site: (\w+) (\S+) -->(?:\n.+)*")
 _WHOLE_PAGE = re.compile(r"<!-- site: page (\S+) -->")
-_GLOB = re.compile(r"^([\w/-]*\*)$", re.MULTILINE)
 _LINK = re.compile(r"\[([^\[\]]*)\]\(([^)#\s:]+)(#[^)\s]*)?\)")
 
 
@@ -79,12 +77,7 @@ def _read(app: Sphinx, docname: str, source: list[str]) -> None:
         app.env.note_dependency(str(path))
         return _linked(path.read_text(encoding="utf-8"), path.parent, docname)
 
-    source[0] = _GLOB.sub(_matched, _COMMENT.sub(replacement, text))
-
-
-def _matched(entry: re.Match[str]) -> str:
-    """An entry of a table of contents; nothing where no page is there yet, which would warn."""
-    return entry[0] if any(DOCS.glob(f"{entry[1]}.*")) else ""
+    source[0] = _COMMENT.sub(replacement, text)
 
 
 def _linked(text: str, folder: Path, docname: str) -> str:
