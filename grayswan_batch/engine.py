@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -128,7 +129,7 @@ class Engine:
             await self._slots.acquire()
             self.report.rows += 1
             ready = self._admit(item)
-            if ready is None or not self._affordable(ready):
+            if ready is None or not await self._affordable(ready):
                 self._slots.release()
                 if not self.report.rows % 100:
                     await asyncio.sleep(0)  # many rows may be skipped in a row
@@ -167,16 +168,27 @@ class Engine:
         kept = {name: plain(row.get(name)) for name in self._plan.keep}
         return {"row": kept} if kept else {}
 
-    def _affordable(self, ready: _Ready) -> bool:
-        """Whether the row can be begun within `max_tokens_total`; if not, the run stops."""
+    async def _affordable(self, ready: _Ready) -> bool:
+        """Whether the row can be begun within `max_tokens_total`; if not, the run stops.
+
+        Rows under way are waited for where they may leave room for it.
+        """
+        while (reason := self._too_dear(ready)) is not None:
+            if not self._tasks:
+                self.report.rows -= 1
+                self.stop(reason)
+                return False
+            await asyncio.wait(set(self._tasks), return_when=asyncio.FIRST_COMPLETED)
+        return True
+
+    def _too_dear(self, ready: _Ready) -> str | None:
+        """Why the row is not begun now, by what rows cost so far; until one is known, any is."""
         report = self.report
-        each = report.total_tokens / report.answered if report.answered else 0.0
+        each = report.total_tokens / report.answered if report.answered else math.inf
+        if not self._tasks and not report.answered:
+            each = 0.0
         each = max(each, len(str(ready.prompt)) / _BYTES_PER_TOKEN)
-        reason = self._plan.rules.before_row(report, each * (len(self._tasks) + 1))
-        if reason is not None:
-            report.rows -= 1
-            self.stop(reason)
-        return reason is None
+        return self._plan.rules.before_row(report, each * (len(self._tasks) + 1))
 
     async def _answer(self, ready: _Ready) -> None:
         outcome = await self._asker.ask(ready.prompt, ready.call)

@@ -400,6 +400,19 @@ def test_a_run_that_grows_too_dear_stops_before_it_does(serve, chat, to):
     assert 150 < caught.value.report.total_tokens <= 200
 
 
+@pytest.mark.parametrize("limit", [0, 1, 10, 40, 500, 1000])
+def test_a_budget_is_spent_and_not_exceeded(serve, chat, to, limit):
+    rows = [f"What is {number} + 1?" for number in range(100, 200)]
+    whole = grayswan_batch.run(rows[:4], chat(serve()), to=to.with_name("few.jsonl"))
+    each = whole.total_tokens / 4
+    with pytest.raises(RunStoppedError, match="max_tokens_total") as caught:
+        grayswan_batch.run(rows, chat(serve(latency=0.01)), to=to, max_tokens_total=limit)
+
+    spent = caught.value.report.total_tokens
+    # The first row is begun without knowledge of what a row costs.
+    assert limit - each < spent <= max(limit, each if limit > 5 else 0)
+
+
 def test_a_limit_on_tokens_needs_a_model_that_counts_them(echo_model, to):
     with pytest.raises(RunStoppedError, match="does not say what an answer cost"):
         grayswan_batch.run(ROWS, echo_model, to=to, max_tokens_total=10_000)
