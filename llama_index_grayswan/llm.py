@@ -159,7 +159,7 @@ class GraySwan(ModelSettings, FunctionCallingLLM):
     @llm_completion_callback()
     def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
         """Respond to a prompt, which is sent as a user message."""
-        return chat_to_completion_decorator(self._chat)(_text(prompt), **kwargs)
+        return chat_to_completion_decorator(self._chat)(self._text(prompt, formatted), **kwargs)
 
     @with_signature
     @llm_completion_callback()
@@ -170,7 +170,9 @@ class GraySwan(ModelSettings, FunctionCallingLLM):
         **kwargs: Any,
     ) -> CompletionResponse:
         """`complete`, async."""
-        return await achat_to_completion_decorator(self._achat)(_text(prompt), **kwargs)
+        return await achat_to_completion_decorator(self._achat)(
+            self._text(prompt, formatted), **kwargs
+        )
 
     @with_signature
     @llm_completion_callback()
@@ -181,7 +183,9 @@ class GraySwan(ModelSettings, FunctionCallingLLM):
         **kwargs: Any,
     ) -> CompletionResponseGen:
         """Respond to a prompt in chunks; each holds the response so far."""
-        return stream_chat_to_completion_decorator(self._stream_chat)(_text(prompt), **kwargs)
+        return stream_chat_to_completion_decorator(self._stream_chat)(
+            self._text(prompt, formatted), **kwargs
+        )
 
     @with_signature
     @llm_completion_callback()
@@ -193,8 +197,18 @@ class GraySwan(ModelSettings, FunctionCallingLLM):
     ) -> CompletionResponseAsyncGen:
         """`stream_complete`, async."""
         return await astream_chat_to_completion_decorator(self._astream_chat)(
-            _text(prompt), **kwargs
+            self._text(prompt, formatted), **kwargs
         )
+
+    def _text(self, prompt: object, formatted: bool) -> str:
+        if not isinstance(prompt, str):
+            raise InvalidRequestError(
+                f"complete() and its variants take a text, not {type(prompt).__name__}. Messages"
+                " go to chat()."
+            )
+        if formatted or self.completion_to_prompt is None:
+            return prompt
+        return self.completion_to_prompt(prompt)
 
     def _chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
         call, names = self._call(messages, kwargs)
@@ -369,15 +383,6 @@ class GraySwan(ModelSettings, FunctionCallingLLM):
     def _extend_messages(self, messages: list[ChatMessage]) -> list[ChatMessage]:
         extended: list[ChatMessage] = super()._extend_messages(messages)
         return messages if messages[:1] == extended[:1] else extended
-
-
-def _text(prompt: object) -> str:
-    if isinstance(prompt, str):
-        return prompt
-    raise InvalidRequestError(
-        f"complete() and its variants take a text, not {type(prompt).__name__}. Messages go to"
-        " chat()."
-    )
 
 
 def _split_arguments(arguments: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:

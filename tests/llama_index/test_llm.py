@@ -242,6 +242,23 @@ def test_an_answer_without_text_is_one_chunk_at_least(llm, grayswan_server):
     assert [each.text for each in llm.stream_complete("Hello")][-1] == ""
 
 
+@pytest.mark.parametrize(
+    "how", ["complete", "acomplete", "stream_complete", "astream_complete", "complete formatted"]
+)
+async def test_a_text_is_put_into_the_prompt_of_the_settings(make_llm, grayswan_server, how):
+    llm = make_llm(completion_to_prompt=lambda text: f"Q: {text}")
+    if how.startswith("complete"):
+        llm.complete("Hi", formatted=how != "complete")
+    elif how == "acomplete":
+        await llm.acomplete("Hi")
+    elif how == "stream_complete":
+        list(llm.stream_complete("Hi"))
+    else:
+        [each async for each in await llm.astream_complete("Hi")]
+    (message,) = grayswan_server.last.body["messages"]
+    assert message["content"] == ("Hi" if "formatted" in how else "Q: Hi")
+
+
 @pytest.mark.parametrize("stream", ["stream_chat", "stream_complete"])
 def test_closing_a_stream_closes_the_connection_at_once(llm, grayswan_server, stream):
     grayswan_server.script(Answer("word " * 20_000))
