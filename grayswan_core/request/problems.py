@@ -39,8 +39,9 @@ def _in_words(name: str, message: str) -> str:
     for prefix in _OWN_WORDS:
         if message.startswith(prefix):
             return message.removeprefix(prefix)
-    expected = message.removeprefix("Input ").partition(", unable to")[0]
-    return f"{name} {expected}".strip()
+    expected = message.partition(", unable to")[0]
+    _, should, what = expected.partition(" should ")  # after "Input", "String", "List" ...
+    return f"{name} should {what}" if should else f"{name}: {expected}"
 
 
 def _joined(name: str, texts: list[str]) -> str:

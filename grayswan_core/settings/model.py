@@ -87,7 +87,7 @@ class ModelSettings(Closing, BaseModel):
         extra="forbid", hide_input_in_errors=True, arbitrary_types_allowed=True
     )
 
-    model: str = Field(default=DEFAULT_MODEL, description="The model's name.")
+    model: str = Field(default=DEFAULT_MODEL, min_length=1, description="The model's name.")
     api_key: APIKey = Field(
         default=None,
         description="The API key, or a function that returns it, called for each request; else the"

@@ -67,15 +67,26 @@ LOOKS = "it has to look like https://host or https://host/path"
 
 def test_one_error_names_every_bad_setting_in_a_line_of_its_own():
     with pytest.raises(ConfigurationError) as caught:
-        settings(temprature=0, timeout=-1, base_url="nonsense", stop=[""], top_p=2, max_retries=-1)
+        settings(
+            temprature=0,
+            timeout=-1,
+            base_url="nonsense",
+            stop=[""],
+            top_p=2,
+            max_retries=-1,
+            model="",
+            limits={"size": 1},
+        )
     first, *lines = str(caught.value).splitlines()
-    assert first == "ModelSettings cannot use 6 settings:"
+    assert first == "ModelSettings cannot use 8 settings:"
     assert sorted(lines) == [
         "A stop sequence is a string of at least one character, not ''.",
         f"The base URL in base_url cannot be used: {LOOKS}.",
         "Unknown setting 'temprature'. Did you mean temperature?",
         "`timeout` is a number of seconds above 0 (None for no limit), not -1.0.",
+        "limits: Unexpected keyword argument.",
         "max_retries should be greater than or equal to 0.",
+        "model should have at least 1 character.",
         "top_p should be less than or equal to 1.",
     ]
 
@@ -126,6 +137,7 @@ def test_what_cannot_work_is_an_error_at_once(given):
 @pytest.mark.parametrize(
     "given",
     [
+        {"model": ""},
         {"temperature": -1},
         {"top_p": 2},
         {"n": 0},
