@@ -15,7 +15,7 @@ __all__ = ["BLIND_SPOTS", "Report"]
 
 BLIND_SPOTS = (
     "Text that no retriever, tool, loader or document object brought, such as a file read by hand.",
-    "Models that are called without the framework: a vendor's client, a request by hand.",
+    "Models that are called without the framework (a vendor's client), or in another process.",
     "Runs of fewer than eight words of longer texts, and words of fewer than 25 characters.",
     "Text that was rewritten, translated or encoded; pictures and sound.",
 )

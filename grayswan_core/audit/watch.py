@@ -22,6 +22,7 @@ from grayswan_core.audit.records import (
 )
 from grayswan_core.audit.report import Report
 from grayswan_core.untrusted.finder import MAX_WORDS, Finder, Found
+from grayswan_core.untrusted.folding import printable
 from grayswan_core.untrusted.marks import may_have_marks, without_marks
 from grayswan_core.untrusted.spans import split
 
@@ -141,6 +142,7 @@ class Audit:
     def note_unseen(self, what: str) -> None:
         """Note something that could not be looked at."""
         with self._lock:
+            what = printable(what)
             self._unseen[what] = self._unseen.get(what, 0) + 1
 
     def look_through(
@@ -165,7 +167,7 @@ class Audit:
             yield
         except Exception as error:  # noqa: BLE001 - the program is not to fail by being looked at
             with self._lock:
-                failure = f"{what}: {type(error).__name__}: {error}"
+                failure = printable(f"{what}: {type(error).__name__}: {error}")
                 self._failures[failure] = self._failures.get(failure, 0) + 1
 
     def report(self) -> Report:
@@ -203,6 +205,7 @@ class Audit:
         noted = self._finder.add_source(number, text, room=room)
         if not noted.words:
             return False
+        name = printable(name)  # which a document may have given itself
         self._sources.append(Source(number, kind, name, noted.words, calling_line()))
         if noted.too_short:
             self.note_unseen("a text from outside that is too short to be told from chance")
@@ -236,6 +239,7 @@ class Audit:
         if tally is None:
             source = self._sources[hit.source]
             change = advice(source, sent, model)
+            sent = sent._replace(place=printable(sent.place))
             tally = self._found[key] = _Tally(source, sent, model, through, hit.excerpt, change)
         tally.add(hit.places)
 

@@ -20,7 +20,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, count, islice, repeat
 
-from grayswan_core.untrusted.folding import folded, plain, variants, words_of
+from grayswan_core.untrusted.folding import folded, plain, printable, variants, words_of
 
 __all__ = ["MAX_WORDS", "RUN", "Finder", "Found", "Noted"]
 
@@ -220,9 +220,6 @@ def _all_keys(words: Sequence[str]) -> Iterator[int]:
 
 
 def _excerpt(words: Sequence[str], place: int) -> str:
-    """Words for people to see; a terminal is to obey none of their characters."""
+    """Words for people to see."""
     shown = (each[:_LONGEST_WORD_SHOWN] for each in words[place : place + _EXCERPT_WORDS])
-    text = "".join(
-        each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in " ".join(shown)
-    )
-    return text + (" …" if place + _EXCERPT_WORDS < len(words) else "")
+    return printable(" ".join(shown)) + (" …" if place + _EXCERPT_WORDS < len(words) else "")

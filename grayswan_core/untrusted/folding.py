@@ -15,7 +15,7 @@ from urllib.parse import unquote_plus
 
 from grayswan_core.untrusted.marks import without_marks
 
-__all__ = ["folded", "plain", "variants", "words_of"]
+__all__ = ["folded", "plain", "printable", "variants", "words_of"]
 
 _DEPTH = 3
 _MOST_VARIANTS = 8
@@ -53,6 +53,12 @@ def folded(text: str) -> str:
 def words_of(text: str) -> list[str]:
     """The words of a text that has been `folded`, without regard to case or white space."""
     return text.casefold().split()
+
+
+def printable(text: str) -> str:
+    """A text for people to see, in one line: a terminal is to obey none of its characters."""
+    line = " ".join(text.split())
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in line)
 
 
 def plain(text: str) -> list[str]:

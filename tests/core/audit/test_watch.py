@@ -74,6 +74,22 @@ def test_a_role_that_is_not_known_is_told(audit):
     assert {"a message in the role 'document 1'": 1} == audit.report().not_looked_at
 
 
+def test_a_report_shows_no_character_that_a_terminal_obeys(tmp_path):
+    bad = "a\x1b[2J\ud800\u202e\nb\r\x00"
+    audit = Audit()
+    audit.note_source("retrieved document", f"shelf: {bad}", [PAGE])
+    sent = [Sent("system", f"arguments for {bad}", f"{bad} {PAGE}"), Sent(bad, "message 1", "a")]
+    audit.look_through(PLAIN, sent, ("Chain",), advice)
+    audit.note_unseen(bad)
+    with audit.guarded(bad):
+        raise ValueError(bad)
+    report = audit.report()
+    assert report.findings
+    for name in ("report.txt", "report.json", "report.html"):
+        text = report.save(tmp_path / name).read_text(encoding="utf-8")
+        assert all(each.isprintable() or each == "\n" for each in text)
+
+
 def test_a_source_is_new_once(audit):
     assert [True, False] == [audit.note_source("tool result", "t", [OTHER]) for _ in range(2)]
     assert audit.note_source("tool result", "t", [OTHER, f"{OTHER} {OTHER}"])
