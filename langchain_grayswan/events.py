@@ -112,6 +112,8 @@ class EventReader(ChunkReader):
         for index in sorted(whole):
             yield {"event": "content-block-finish", "index": index, "content": whole[index]}
         finish: dict[str, Any] = {"event": "message-finish", "metadata": last.response_metadata}
+        if reason := last.response_metadata.get("finish_reason"):
+            finish["finish_reason"] = reason  # a field of its own since langchain-core 1.8
         if usage := getattr(last, "usage_metadata", None):
             finish["usage"] = usage
         if last.additional_kwargs:

@@ -88,6 +88,7 @@ def plain(events):
             event["metadata"] = without(event["metadata"], "model")  # told later by LangChain
         if event["event"] == "message-finish":
             event["metadata"] = without(event["metadata"], "request_id")
+            event["finish_reason"] = event["metadata"].get("finish_reason")  # before core 1.8
         yield event
 
 
@@ -122,6 +123,12 @@ async def test_events_are_those_that_langchain_makes_of_chunks(server, stream_of
     assert found[1:] == found[:-1]
     assert answers[1:] == answers[:-1]
     assert [token for token, _ in tokens[0]] == [token for token, _ in tokens[1]]
+
+
+def test_the_last_event_says_why_the_response_ended(model):
+    *_, last = model.stream_events("Hello", version="v3")
+
+    assert last["finish_reason"] == last["metadata"]["finish_reason"] == "stop"
 
 
 def test_a_subclass_with_chunks_of_its_own_has_events_of_them(server, stream_of, model):
