@@ -17,7 +17,7 @@ from grayswan_core.untrusted.marks import has_marks
 from grayswan_core.untrusted.spans import split, unmarked
 from grayswan_core.wire import FunctionCall, MonitorMessage, MonitorRole, ToolCall
 
-__all__ = ["Content", "monitor_messages", "window"]
+__all__ = ["Content", "monitor_messages", "monitor_role", "window"]
 
 Content: TypeAlias = str | Sequence[str | Mapping[str, Any]] | None
 """A text, or a list of texts and content blocks."""
@@ -47,7 +47,7 @@ def monitor_messages(
         tool_calls: The calls an assistant made.
         tool_call_id: The call that a tool's result answers.
     """
-    role = _role(speaker)
+    role = monitor_role(speaker)
     texts, media = _read(content)
     if role == "tool":
         name = None if tool_call_id else DATA
@@ -83,7 +83,8 @@ def window(
 _INSTRUCTS = ("system", "developer")
 
 
-def _role(speaker: str) -> MonitorRole:
+def monitor_role(speaker: str) -> MonitorRole:
+    """The role of a speaker, by any name; an unknown one counts as a user."""
     try:
         role = role_of(speaker)
     except UnsupportedContentError:

@@ -10,12 +10,10 @@ from langchain_core.messages import (
     AIMessage,
     BaseMessage,
     ChatMessage,
-    FunctionMessage,
-    HumanMessage,
     ToolMessage,
 )
 
-from grayswan_core.cygnal.window import monitor_messages
+from grayswan_core.cygnal.window import monitor_messages, monitor_role
 from grayswan_core.decoding.tool_calls import past_call
 from grayswan_core.wire import MonitorMessage, ToolCall
 from langchain_grayswan.guard.refusing import is_refused_input, placeholder, removed_result
@@ -41,8 +39,14 @@ def read(message: BaseMessage, *, text: bool = True, calls: bool = True) -> list
         return monitor_messages("ai", content, tool_calls=made_calls(message) if calls else ())
     if isinstance(message, ToolMessage):
         return monitor_messages("tool", message.content, tool_call_id=message.tool_call_id)
-    speaker = message.role if isinstance(message, ChatMessage) else message.type
-    return monitor_messages(speaker, message.content)
+    return monitor_messages(_speaker(message), message.content)
+
+
+def _speaker(message: BaseMessage) -> str:
+    """Who speaks, also in the chunk of a message."""
+    if isinstance(message, ChatMessage):
+        return message.role
+    return message.type.removesuffix("MessageChunk").lower()
 
 
 def made_calls(message: BaseMessage) -> list[ToolCall]:
@@ -80,13 +84,11 @@ class _Dialect:
 
     @staticmethod
     def is_user(message: BaseMessage) -> bool:
-        return isinstance(message, HumanMessage)
+        return monitor_role(_speaker(message)) == "user"
 
     @staticmethod
     def is_data(message: BaseMessage) -> bool:
-        return isinstance(message, (ToolMessage, FunctionMessage)) or (
-            isinstance(message, ChatMessage) and message.role in ("data", "tool", "function")
-        )
+        return monitor_role(_speaker(message)) == "tool"
 
     @staticmethod
     def is_plain_answer(message: BaseMessage) -> bool:

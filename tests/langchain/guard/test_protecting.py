@@ -103,6 +103,12 @@ def test_a_flagged_input_is_not_sent(model, guard, handler, sent):
     assert [] == sent()
 
 
+@pytest.mark.parametrize("role", ["user", "human"])
+def test_a_flagged_input_is_not_sent_by_any_name_of_its_speaker(model, guard, sent, role):
+    assert SORRY == protect(model, guard).invoke([ChatMessage(BAD, role=role)]).text
+    assert [] == sent()
+
+
 def test_an_allowed_response_is_as_it_was(protected, model, server):
     server.script(Answer("It is blue.", [Call("send", {"to": "me"})]))
     message = protected.invoke("Hello")

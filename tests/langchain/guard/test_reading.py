@@ -4,12 +4,15 @@ from langchain_core.messages import (
     ChatMessage,
     FunctionMessage,
     HumanMessage,
+    HumanMessageChunk,
     SystemMessage,
+    SystemMessageChunk,
     ToolMessage,
+    ToolMessageChunk,
 )
 
 from langchain_grayswan import DataMessage, mark_untrusted
-from langchain_grayswan.guard.reading import made_calls, read, read_all
+from langchain_grayswan.guard.reading import DIALECT, made_calls, read, read_all
 
 CALL = {"name": "send", "args": {"to": "me"}, "id": "c1"}
 
@@ -24,11 +27,18 @@ CALL = {"name": "send", "args": {"to": "me"}, "id": "c1"}
         (DataMessage("x"), "tool", "data"),
         (FunctionMessage("x", name="f"), "tool", "data"),
         (ChatMessage("x", role="critic"), "user", None),
+        (ChatMessage("x", role="user"), "user", None),
+        (ChatMessage("x", role="function"), "tool", "data"),
+        (HumanMessageChunk(content="x"), "user", None),
+        (SystemMessageChunk(content="x"), "system", None),
+        (ToolMessageChunk(content="x", tool_call_id="c"), "tool", None),
     ],
 )
 def test_roles(message, role, name):
     (read_message,) = read(message)
     assert (role, name, "x") == (read_message.role, read_message.name, read_message.content)
+    assert (role == "user") == DIALECT.is_user(message)
+    assert (role == "tool") == DIALECT.is_data(message)
 
 
 def test_calls_are_read_with_their_arguments():
