@@ -78,15 +78,16 @@ def _marked(content: Any) -> Any:
     """The content of a data message, marked: a text, a document, or a list of blocks of these."""
     if isinstance(content, str):
         return mark_untrusted(content, ticks=False)
-    if isinstance(content, (list, tuple)):
+    if isinstance(content, (list, tuple)) and content:
         return [_marked(each) for each in content]
     if isinstance(content, dict):  # a block; one of no text is refused when it is sent
         return {name: _marked(v) if name == "text" else v for name, v in content.items()}
-    if isinstance(text := getattr(content, "page_content", None), str):
+    text = getattr(content, "page_content", None)
+    if isinstance(text, str) and text.strip():
         return mark_untrusted(text, ticks=False)
     raise UnsupportedContentError(
-        f"A data message takes a text, a Document, or a list of these, not a"
-        f" {type(content).__name__}. Of another object, pass its text."
+        "A data message takes a text, a Document that has some, or a list of these that is not"
+        f" empty, not {content!r:.60}. Of another object, pass its text."
     )
 
 

@@ -19,6 +19,9 @@ __all__ = ["check_name", "check_names", "mark_schema"]
 # What APIs take for a name.
 _NAME = re.compile(r"[\w.-]{1,64}")
 
+# Where a word begins in a name such as `includeArchivedMessages`.
+_HUMP = re.compile(r"(?<=[a-z\d])(?=[A-Z])")
+
 # Whose keys are names that a program looks up.
 _NAMED = frozenset({"properties", "$defs", "definitions"})
 
@@ -32,7 +35,8 @@ def check_name(name: str) -> None:
     Raises:
         ConfigurationError: it is not one that a program would choose.
     """
-    if not _NAME.fullmatch(name) or mark_name(name) != name:
+    spelt = (name, _HUMP.sub("_", name))
+    if not _NAME.fullmatch(name) or all(mark_name(each) != each for each in spelt):
         raise ConfigurationError(
             f"{name!r} is no name that a program would give a tool or a parameter, and a name"
             " cannot be marked. Rename it, or leave the tool out."

@@ -86,17 +86,19 @@ def mark_name(text: str) -> str:
     """A text that is marked if it is more than a name.
 
     A name has no white space, and no more than seven words of 24 letters: an ID, the name of a
-    file, most URLs. It stays as it is, so that programs can compare it.
+    file, most URLs. It stays as it is, so that programs can compare it. Characters beyond ASCII
+    are letters or digits there, since others may spell a text that people do not see.
     """
     return text if _is_name(text) else mark_untrusted(text)
 
 
 _WORDS = re.compile(r"[^\W\d_]+")
 _HEX = re.compile(r"[0-9a-f-]{1,64}", re.IGNORECASE)
+_LONGEST_NAME = WORDS_PER_TICK * _LONGEST_WORD
 
 
 def _is_name(text: str) -> bool:
-    if any(map(str.isspace, text)) or has_marks(text):
+    if len(text) > _LONGEST_NAME or not all(map(_is_of_names, text)) or has_marks(text):
         return False
     words = _WORDS.findall(text.partition("://")[2] or text)
     return bool(_HEX.fullmatch(text)) or (
@@ -105,9 +107,13 @@ def _is_name(text: str) -> bool:
     )
 
 
+def _is_of_names(character: str) -> bool:
+    return "!" <= character <= "~" or character.isalnum()
+
+
 def is_short_name(text: str) -> bool:
     """Whether a text is an identifier that has no room for instructions."""
-    return text.isidentifier() and len(text) <= _LONGEST_WORD
+    return text.isidentifier() and len(text) <= _LONGEST_WORD and all(map(_is_of_names, text))
 
 
 def _marked_key(key: Any) -> Any:

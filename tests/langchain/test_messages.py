@@ -232,7 +232,10 @@ class TestDataMessage:
         assert "A page." in [piece.text for piece in pieces if piece.untrusted]
         assert not any("A page" in piece.text for piece in pieces if not piece.untrusted)
 
-    @pytest.mark.parametrize("content", [None, 7, HumanMessage("A page."), [b"A page."]])
+    @pytest.mark.parametrize(
+        "content",
+        [None, 7, HumanMessage("A page."), [b"A page."], [], Document(" "), ["A.", Document("")]],
+    )
     def test_refuses_what_has_no_text(self, content):
         with pytest.raises(UnsupportedContentError, match="takes a text"):
             DataMessage(content)
