@@ -16,7 +16,8 @@ from langgraph.prebuilt.tool_node import ToolCallRequest
 from langgraph.types import Command
 
 from langchain_grayswan.marking import marked_result
-from langchain_grayswan.marking_tools import described_elsewhere, marking_errors, tool_name
+from langchain_grayswan.marking_errors import marking_errors
+from langchain_grayswan.marking_tools import described_elsewhere, tool_name
 
 __all__ = ["UntrustedTools"]
 
@@ -46,14 +47,14 @@ class UntrustedTools(AgentMiddleware[Any, Any]):
         self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], _Result]
     ) -> _Result:
         """The tool's result, marked."""
-        with marking_errors(request.tool):
+        with marking_errors(request.tool, request.state):
             return self._marked(handler(request), request)
 
     async def awrap_tool_call(
         self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], Awaitable[_Result]]
     ) -> _Result:
         """`wrap_tool_call`, async."""
-        with marking_errors(request.tool):
+        with marking_errors(request.tool, request.state):
             return self._marked(await handler(request), request)
 
     def wrap_model_call(

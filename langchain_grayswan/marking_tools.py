@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any, cast
 
 from langchain_core.messages import BaseMessage
-from langchain_core.tools import BaseTool, ToolException
+from langchain_core.tools import BaseTool
 from langchain_core.tools import tool as make_tool
 from langchain_core.utils.function_calling import convert_to_openai_tool
-from pydantic import ValidationError
 
 from grayswan_core import ConfigurationError
-from grayswan_core.untrusted.marks import has_marks
 from grayswan_core.untrusted.schemas import check_name, check_names, mark_schema
-from grayswan_core.untrusted.values import mark_all, mark_untrusted
+from grayswan_core.untrusted.values import mark_untrusted
 from langchain_grayswan.marking import marked_result
+from langchain_grayswan.marking_errors import marking_errors
 
 __all__ = [
     "described_elsewhere",
-    "marking_errors",
     "tool_name",
     "untrusted_tool",
     "untrusted_tools",
@@ -85,14 +82,14 @@ class _MarksResults(BaseTool):
     """What `untrusted_tool` puts before a tool's own class."""
 
     def run(self, tool_input: str | dict[str, Any], *args: Any, **kwargs: Any) -> Any:
-        with marking_errors(self):
-            result = super().run(tool_input, *args, **kwargs)
-            return marked_result(result, _state_in(tool_input))
+        state = _state_in(tool_input)
+        with marking_errors(self, state):
+            return marked_result(super().run(tool_input, *args, **kwargs), state)
 
     async def arun(self, tool_input: str | dict[str, Any], *args: Any, **kwargs: Any) -> Any:
-        with marking_errors(self):
-            result = await super().arun(tool_input, *args, **kwargs)
-            return marked_result(result, _state_in(tool_input))
+        state = _state_in(tool_input)
+        with marking_errors(self, state):
+            return marked_result(await super().arun(tool_input, *args, **kwargs), state)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The class is made while the program runs, so a pickle cannot name it.
@@ -142,47 +139,6 @@ def _bare(tool: BaseTool) -> BaseTool:
 def _marking_class(kind: type[BaseTool], tool_class: type[BaseTool]) -> type[BaseTool]:
     name = f"Untrusted{tool_class.__name__}"
     return type(name, (kind, tool_class), {"__module__": __name__})
-
-
-@contextmanager
-def marking_errors(tool: BaseTool | None = None) -> Iterator[None]:
-    """Marks what errors say that are raised in the block.
-
-    An error keeps its class where its message is made of its arguments; another is raised as a
-    `ToolException`. Those by which LangGraph steers a graph pass, and so do those about the
-    arguments that the model gave a tool, which the model is to read and mend.
-
-    Args:
-        tool: The tool that is run.
-    """
-    try:
-        yield
-    except Exception as error:
-        if _is_of_the_graph(error) or _is_about_arguments(error, tool):
-            raise
-        said = str(error)
-        error.args = tuple(mark_all(each, ticks=False) for each in error.args)
-        if said.strip() and not has_marks(str(error)):
-            raise ToolException(mark_untrusted(said, ticks=False)) from error
-        raise
-
-
-# Others of LangGraph's may quote what a graph inside of the tool has read.
-_OF_THE_GRAPH = {
-    ("langgraph.errors", "GraphBubbleUp"),
-    ("langgraph.prebuilt.tool_node", "ToolInvocationError"),
-}
-
-
-def _is_of_the_graph(error: Exception) -> bool:
-    return any((each.__module__, each.__name__) in _OF_THE_GRAPH for each in type(error).__mro__)
-
-
-def _is_about_arguments(error: Exception, tool: BaseTool | None) -> bool:
-    schema = getattr(tool, "args_schema", None)
-    return isinstance(error, ValidationError) and (
-        isinstance(schema, type) and error.title == schema.__name__
-    )
 
 
 def described_elsewhere(tool: BaseTool | dict[str, Any]) -> BaseTool | dict[str, Any]:

@@ -11,7 +11,6 @@ from langchain_core.documents import Document
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langchain_core.tools import BaseTool, InjectedToolCallId, StructuredTool, ToolException, tool
 from langchain_core.utils.function_calling import convert_to_openai_tool
-from langgraph.errors import GraphInterrupt, InvalidUpdateError
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.prebuilt import InjectedState
 from langgraph.types import Command, Send
@@ -185,54 +184,6 @@ def test_an_agent_that_writes_results_into_its_prompt_sends_them_as_data(server,
         ("user", "Observation: [data 1]\nThought:"),
         ("data", f"[data 1]\n{PAGE}"),
     ] == sent(server)
-
-
-def fails(error, handle=False):
-    def fail(page: str = "") -> str:
-        raise error
-
-    return untrusted_tool(
-        StructuredTool.from_function(fail, description="F.", handle_tool_error=handle)
-    )
-
-
-@pytest.mark.parametrize("error", [ValueError(PAGE), KeyError(PAGE)])
-async def test_what_a_tool_raises_is_marked(error):
-    said = str(error)
-    failing = fails(error)
-    with pytest.raises(type(error)) as raised:
-        failing.invoke({})
-    assert has_marks(str(raised.value))
-    assert said == strip_marks(str(raised.value))
-    with pytest.raises(type(error)) as again:
-        await failing.ainvoke({})
-    assert str(raised.value) == str(again.value)
-
-
-def test_an_error_that_says_more_than_its_arguments_becomes_a_tool_exception():
-    class StubbornError(Exception):
-        def __str__(self):
-            return PAGE
-
-    for error in (StubbornError(), FileNotFoundError(2, PAGE, "x y")):
-        said = str(error)
-        with pytest.raises(ToolException) as raised:
-            fails(error).invoke({})
-        assert said == strip_marks(str(raised.value)) != str(raised.value)
-
-
-def test_what_steers_a_graph_and_what_is_about_arguments_passes():
-    with pytest.raises(GraphInterrupt):
-        fails(GraphInterrupt(())).invoke({})
-    with pytest.raises(ValueError, match="validation error") as raised:
-        untrusted_tool(read).invoke({"times": "many"})
-    assert not has_marks(str(raised.value))
-
-
-def test_an_error_of_a_graph_inside_of_a_tool_is_marked():
-    with pytest.raises(InvalidUpdateError) as raised:
-        fails(InvalidUpdateError(f"Expected dict, got {PAGE}")).invoke({})
-    assert has_marks(str(raised.value))
 
 
 class Note(BaseModel):
