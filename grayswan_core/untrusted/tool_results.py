@@ -66,6 +66,10 @@ def translate(messages: Sequence[Message], tools: Sequence[Any]) -> tuple[list[M
     Args:
         messages: The messages; those without untrusted text stay the same objects.
         tools: What is on offer, as dicts of OpenAI's shape; others stay as they are.
+
+    Raises:
+        InvalidRequestError: a tool that is no function, or a field that functions do not have,
+            holds a mark.
     """
     functions = [tool for tool in tools if _is_function(tool)]
     request = separate(
@@ -75,6 +79,7 @@ def translate(messages: Sequence[Message], tools: Sequence[Any]) -> tuple[list[M
     )
     described = iter(request.tools or ())
     renewed = [_renewed(tool, next(described)) if _is_function(tool) else tool for tool in tools]
+    refuse_marks({"tools": renewed})
     return data_as_tool_results(request.messages), renewed
 
 
