@@ -36,12 +36,14 @@ def marked_message(message: BaseMessage, *, ticks: bool = True) -> BaseMessage:
     """A copy of a message with all that it says marked, and not its artifact."""
     update: dict[str, Any] = {
         "content": _marked_content(message.content, ticks=ticks),
-        "additional_kwargs": _marked_parts(message.additional_kwargs),
+        "additional_kwargs": _marked_said(message.additional_kwargs),
         "name": _marked_parts(message.name),
     }
     for calls in ("tool_calls", "invalid_tool_calls", "tool_call_chunks"):
         if made := getattr(message, calls, None):
-            update[calls] = [{**_marked_parts(c), "args": mark_all(c["args"])} for c in made]
+            update[calls] = [
+                {**_marked_said(call), "args": mark_all(call["args"])} for call in made
+            ]
     return message.model_copy(update=update)
 
 
@@ -84,11 +86,23 @@ def _marked_block(block: str | dict[Any, Any], *, ticks: bool) -> str | dict[Any
     if isinstance(block, str):
         return mark_untrusted(block, ticks=ticks)
     said = {n: mark_untrusted(t, ticks=ticks) for n, t in block.items() if _is_said(n, t)}
-    return {**_marked_parts(block), **said}
+    return {**_marked_said(block), **said}
 
 
 def _is_said(name: Any, value: Any) -> bool:
     return name == "text" and isinstance(value, str)
+
+
+def _marked_said(held: Mapping[Any, Any]) -> dict[Any, Any]:
+    return {_marked_parts(key): _marked_or_text(value) for key, value in held.items()}
+
+
+def _marked_or_text(value: Any) -> Any:
+    """A part of a message, marked. What may hold text anywhere becomes text, as in a prompt."""
+    try:
+        return _marked_parts(value)
+    except TypeError:
+        return mark_all(value)
 
 
 def _marked_state(update: Any, state: Any) -> Any:
@@ -131,9 +145,8 @@ def _marked_fields(value: Any) -> Any:
         names = {each.name for each in dataclasses.fields(value)}
         return dataclasses.replace(value, **_marked_each(value, names))
     raise TypeError(
-        f"It is not known where a {type(value).__name__} that a tool's Command or message carries"
-        " holds text. Carry texts, lists, dicts, documents, messages, dataclasses or pydantic"
-        " models."
+        f"A tool's Command carries a {type(value).__name__}, and it is not known where that holds"
+        " text. Carry texts, lists, dicts, documents, messages, dataclasses or pydantic models."
     )
 
 

@@ -83,6 +83,21 @@ def test_what_programs_look_up_in_a_message_stays():
     assert strip_marks(marked).tool_calls == message.tool_calls
 
 
+def test_an_object_that_may_hold_text_anywhere_becomes_text():
+    class Unknown:
+        def __repr__(self):
+            return HOSTILE
+
+    message = lc.ToolMessage(
+        [{"type": "image", "source": {"bytes": HOSTILE.encode()}}, {"type": "x", "y": Unknown()}],
+        tool_call_id="1",
+        additional_kwargs={"raw": [Unknown()], "kept": {"n": 1}},
+    )
+    marked = marked_message(message)
+    assert "every" not in trusted(marked)
+    assert {"n": 1} == marked.additional_kwargs["kept"]
+
+
 class Page(Document):
     summary: str
 
