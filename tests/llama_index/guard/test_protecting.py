@@ -389,6 +389,19 @@ def test_a_guard_around_a_guard_is_refused(protected, guard):
             protect(given, guard)
 
 
+def test_each_protected_class_has_its_spans(guard, grayswan_server):
+    class First(Plain):
+        text: str = "Fine."
+
+    class Second(First):
+        pass
+
+    for kind in (First, Second):
+        llm = protect(kind(), guard)
+        for name in _WAYS:
+            assert hasattr(getattr(type(llm), name), "__dispatcher_span_decorated__"), name
+
+
 def test_it_is_the_llm_still(llm, guard):
     protected = protect(llm, guard)
     assert isinstance(protected, GraySwan)
