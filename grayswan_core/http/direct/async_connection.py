@@ -77,9 +77,21 @@ class AsyncConnection(asyncio.Protocol):
             WaitTimeoutError: none does in time.
         """
         seconds = deadline.seconds("connect")
-        work = _connect(address, context, seconds, on_close)
+
+        async def work() -> AsyncConnection:
+            loop = asyncio.get_running_loop()
+            end = None if seconds is None else loop.time() + seconds
+            connected = await _first_socket(await asyncio.wrap_future(look_up(address)), end)
+            _, connection = await loop.create_connection(
+                lambda: cls(loop, connected, on_close),
+                sock=connected,
+                ssl=context,
+                server_hostname=None if context is None else address.host,
+            )
+            return connection
+
         try:
-            return await in_own_task(work, seconds, AsyncConnection.close)
+            return await in_own_task(work(), seconds, AsyncConnection.close)
         except (OSError, asyncio.TimeoutError) as error:
             raise connect_error(error) from error
 
@@ -215,24 +227,6 @@ class AsyncConnection(asyncio.Protocol):
         if self._parser is not None:
             self._parser.feed_eof()
         self._wake()
-
-
-async def _connect(
-    address: Address,
-    context: ssl.SSLContext | None,
-    seconds: float | None,
-    on_close: Callable[[AsyncConnection], None],
-) -> AsyncConnection:
-    loop = asyncio.get_running_loop()
-    end = None if seconds is None else loop.time() + seconds
-    connected = await _first_socket(await asyncio.wrap_future(look_up(address)), end)
-    _, connection = await loop.create_connection(
-        lambda: AsyncConnection(loop, connected, on_close),
-        sock=connected,
-        ssl=context,
-        server_hostname=None if context is None else address.host,
-    )
-    return connection
 
 
 async def _first_socket(found: list[SocketAddress], end: float | None) -> socket.socket:

@@ -31,11 +31,6 @@ class ResponseParser:
         buffered: Bytes of the body that wait to be taken.
     """
 
-    __slots__ = (
-        "_error", "_keeps_alive", "_overhead", "_parser", "_pieces", "_until_eof",
-        "buffered", "complete", "has_head", "headers", "status",
-    )  # fmt: skip
-
     def __init__(self) -> None:
         self.status = 0
         self.headers: dict[str, str] = {}
@@ -44,7 +39,6 @@ class ResponseParser:
         self.buffered = 0
         self._pieces: list[bytes] = []
         self._keeps_alive = True
-        self._until_eof = False
         self._overhead = 0
         self._error: Exception | None = None
         self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
@@ -75,7 +69,8 @@ class ResponseParser:
 
     def feed_eof(self) -> None:
         """Note that the connection was closed, which may be the end of the response."""
-        if self.has_head and self._until_eof and self._error is None:
+        is_framed = {"content-length", "transfer-encoding"} & self.headers.keys()
+        if self.has_head and not is_framed and self._error is None:
             self.complete = True
         self.fail(ProtocolError("it was closed"))
 
@@ -134,7 +129,6 @@ class ResponseParser:
             # Whatever its headers say of one; and who says so may be wrong about what follows.
             self.complete = True
             self._keeps_alive = coding is None and length in (None, "0")
-        self._until_eof = coding is None and length is None
 
     def on_body(self, body: bytes) -> None:
         if self.complete or self._error is not None:

@@ -1,7 +1,7 @@
 """Connections to one address that calls share: which one a call gets, and when one is closed.
 
 Sans-I/O, sync and async alike. A call takes the connection that was used last, else makes one
-while there is room, else waits in line. What it gives back goes to the first in line.
+while there is room, else waits in line.
 """
 
 from __future__ import annotations
@@ -37,43 +37,33 @@ class Pool(Generic[_C]):
     Args:
         max_connections: How many there may be at once.
         idle_seconds: How long one is kept that nobody uses.
-        on_idle: Called with the pool when a connection becomes idle.
+        watch: Called with the pool when a connection becomes idle, and then no more until `expire`
+            has returned None, which it has to call in time.
 
     Attributes:
         holders: The transports that use it.
+        places: How many are taken by connections, and by those that are being made.
     """
 
     def __init__(
-        self, max_connections: int, idle_seconds: float, on_idle: Callable[[Pool[_C]], None]
+        self, max_connections: int, idle_seconds: float, watch: Callable[[Pool[_C]], None]
     ) -> None:
         self.holders: WeakSet[object] = WeakSet()
+        self.places = 0
         self.idle_seconds = idle_seconds
         self._max_connections = max_connections
-        self._on_idle = on_idle
+        self._watch = watch
+        self._is_watched = False
         self._idle: deque[tuple[_C, float]] = deque()  # the one used last at the right
         self._connections: set[_C] = set()
         self._retired: set[_C] = set()
-        self._places = 0  # taken by connections, and by those that are being made
         self._line: deque[Callable[[_C | None], None]] = deque()
 
-    def claim(self) -> tuple[_C | None, bool]:
-        """An idle connection, or None; and whether one may be made, in a place of its own."""
+    def claim(self, proceed: Callable[[_C | None], None]) -> None:
+        """Let `proceed` be called, now or later, with an idle connection, or None for a place."""
         with lock():
-            if self._line:
-                return None, False
-            while self._idle:
-                connection, since = self._idle.pop()
-                if monotonic() - since < self.idle_seconds and connection.is_usable():
-                    return connection, False
-                self.discard(connection)
-            if self._places < self._max_connections:
-                self._places += 1
-                return None, True
-            return None, False
-
-    def stand_in_line(self, proceed: Callable[[_C | None], None]) -> None:
-        """Let `proceed` be called with a connection, or with None for a place."""
-        self._line.append(proceed)
+            self._line.append(proceed)
+            self._serve()
 
     def leave_line(self, proceed: Callable[[_C | None], None]) -> bool:
         """Whether `proceed` will not be called any more; else it has been."""
@@ -87,37 +77,51 @@ class Pool(Generic[_C]):
         """Note the connection that was made in a place."""
         self._connections.add(connection)
 
-    def give_back(self, connection: _C) -> None:
-        """Let others use a connection whose response is complete."""
+    def give_back(self, connection: _C | None) -> None:
+        """Let others use a connection whose response is complete, or a place."""
         with lock():
-            if connection in self._retired or not connection.is_usable():
-                self.discard(connection)
-            elif self._line:
-                self._line.popleft()(connection)
+            if connection is None:
+                self.places -= 1
+            elif connection in self._retired or not connection.is_usable():
+                self._drop(connection)
             else:
                 self._idle.append((connection, monotonic()))
-                self._on_idle(self)
+            self._serve()
+            if self._idle and not self._is_watched:
+                self._is_watched = True
+                self._watch(self)
 
     def discard(self, connection: _C) -> None:
-        """Close a connection, and let another be made in its place."""
+        """Close a connection, if it is not closed yet, and let another be made in its place."""
+        with lock():
+            self._drop(connection)
+            self._serve()
+
+    def _drop(self, connection: _C) -> None:
         connection.close()
-        self.forget(connection)
+        if connection in self._connections:
+            self._connections.discard(connection)
+            self._retired.discard(connection)
+            self.places -= 1
 
-    def forget(self, connection: _C) -> None:
-        """Note that a connection is closed. Where it is idle, it is passed over from now on."""
-        with lock():
-            if connection in self._connections:
-                self._connections.discard(connection)
-                self._retired.discard(connection)
-                self.vacate()
+    def _serve(self) -> None:
+        """Give those in line the idle connections, what was used last first, and then places.
 
-    def vacate(self) -> None:
-        """Give up a place."""
-        with lock():
-            if self._line:
-                self._line.popleft()(None)
+        Somebody is out of the line while it is seen what there is for him: what the garbage
+        collector gives back meanwhile goes to the next.
+        """
+        while self._line and (self._idle or self.places < self._max_connections):
+            proceed = self._line.popleft()
+            if not self._idle:
+                self.places += 1
+                proceed(None)
+                continue
+            connection, since = self._idle.pop()
+            if monotonic() - since < self.idle_seconds and connection.is_usable():
+                proceed(connection)
             else:
-                self._places -= 1
+                self._drop(connection)
+                self._line.appendleft(proceed)
 
     def expire(self) -> float | None:
         """Close what has been idle for too long; seconds until the next one has, or None."""
@@ -129,6 +133,7 @@ class Pool(Generic[_C]):
                     return left
                 self._idle.popleft()
                 self.discard(connection)
+            self._is_watched = False
             return None
 
     def retire(self, holder: object) -> None:
@@ -148,11 +153,6 @@ class Pool(Generic[_C]):
         """Close every connection, also those in use: their calls fail, and give up their places."""
         for connection in list(self._connections):
             connection.close()
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether there are no connections, and none are being made."""
-        return not self._places
 
 
 _lock = threading.RLock()

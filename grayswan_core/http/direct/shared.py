@@ -13,6 +13,7 @@ import atexit
 import os
 import ssl
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from time import monotonic
 from typing import TypeAlias, TypeVar
@@ -23,7 +24,16 @@ from grayswan_core.http.direct.pool import Connection, Pool, lock
 from grayswan_core.http.direct.sync_connection import SyncConnection
 from grayswan_core.http.loop_end import at_loop_end
 
-__all__ = ["AsyncPool", "Key", "LoopPools", "SyncPool", "close_all", "loop_pools", "sync_pool"]
+__all__ = [
+    "AsyncPool",
+    "Key",
+    "LoopPools",
+    "SyncPool",
+    "close_all",
+    "closed",
+    "loop_pools",
+    "sync_pool",
+]
 
 Key: TypeAlias = tuple[Address, "ssl.SSLContext | None", int, float]
 """Address, TLS, and the two limits that are about connections."""
@@ -38,32 +48,33 @@ _loops: dict[asyncio.AbstractEventLoop, LoopPools] = {}
 
 def sync_pool(key: Key) -> SyncPool:
     """The process's pool for a key. It may be forgotten when `lock` is not held."""
-    pool = _sync.get(key)
+    return _pool(_sync, key, _reaper.watch)
+
+
+def _pool(pools: dict[Key, Pool[_C]], key: Key, watch: Callable[[Pool[_C]], None]) -> Pool[_C]:
+    pool = pools.get(key)
     if pool is None:
-        pool = _sync[key] = Pool(*key[2:], _reaper.watch)
+        pool = pools[key] = Pool(*key[2:], watch)
     return pool
 
 
 def close_all(holder: object) -> None:
     """Let a transport leave the sync pools and, soon, those of each loop."""
     with lock():
-        for pool in list(_sync.values()):
-            pool.retire(holder)
-        _forget_empty(_sync)
+        _retire(_sync, holder)
         for pools in list(_loops.values()):
             pools.retire_soon(holder)
 
 
-def _forget_empty(pools: dict[Key, Pool[_C]]) -> None:
-    for key in [key for key, pool in pools.items() if pool.is_empty]:
-        del pools[key]
-
-
-def _expire(pools: dict[Key, Pool[_C]]) -> float | None:
-    """Close what has been idle for too long; seconds until there is more to close, or None."""
-    waits = [left for pool in list(pools.values()) if (left := pool.expire()) is not None]
+def _retire(pools: dict[Key, Pool[_C]], holder: object) -> None:
+    for pool in list(pools.values()):
+        pool.retire(holder)
     _forget_empty(pools)
-    return min(waits, default=None)
+
+
+def _forget_empty(pools: dict[Key, Pool[_C]]) -> None:
+    for key in [key for key, pool in pools.items() if not pool.places]:
+        del pools[key]
 
 
 class _Reaper:
@@ -84,6 +95,7 @@ class _Reaper:
             except RuntimeError:  # too many threads, or the interpreter is ending
                 self._wakes_at = None
                 pool.close_idle()
+                pool.expire()  # it is not watched
         elif at < self._wakes_at:
             self._wakes_at = at
             self._wake.set()
@@ -94,7 +106,9 @@ class _Reaper:
             self._wake.wait(wait)
             with lock():
                 self._wake.clear()
-                wait = _expire(_sync)
+                waits = [pool.expire() for pool in list(_sync.values())]
+                wait = min((left for left in waits if left is not None), default=None)
+                _forget_empty(_sync)
                 self._wakes_at = None if wait is None else monotonic() + wait
 
 
@@ -102,79 +116,50 @@ _reaper = _Reaper()
 
 
 class LoopPools:
-    """The pools of one event loop."""
+    """The pools of one event loop.
+
+    Attributes:
+        guard: To be started, and closed for the pools to end; the loop's end closes it.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.guard = at_loop_end(self._end)
         self._loop = loop
         self._pools: dict[Key, AsyncPool] = {}
-        self._timer: asyncio.TimerHandle | None = None
-        self._guard = at_loop_end(self._end)
-
-    async def begin(self) -> None:
-        """Wait for the end of the loop."""
-        await anext(self._guard)
 
     def pool(self, key: Key) -> AsyncPool:
         """The loop's pool for a key. It may be forgotten at the next turn of the loop."""
-        pool = self._pools.get(key)
-        if pool is None:
-            pool = self._pools[key] = Pool(*key[2:], self._watch)
-        return pool
-
-    async def retire(self, holder: object) -> None:
-        """Let a transport leave; what it alone used is closed on return."""
-        self._retire(holder)
-        await _closed()
+        return _pool(self._pools, key, self._expire)
 
     def retire_soon(self, holder: object) -> None:
-        """`retire`, from outside the loop."""
-        if not self._loop.is_closed():
-            with suppress(RuntimeError):  # it has ended since
-                self._loop.call_soon_threadsafe(self._retire, holder)
-
-    async def end(self) -> None:
-        """Close every connection."""
-        await self._guard.aclose()
+        """Let a transport leave at the next turn of the loop; called from anywhere."""
+        with suppress(RuntimeError):  # the loop has ended
+            self._loop.call_soon_threadsafe(_retire, self._pools, holder)
 
     def close(self) -> None:
-        """`end`, for a loop that has been closed, or is another process's."""
+        """Close every connection, of a loop that has been closed or is another process's too."""
         for pool in self._pools.values():
             pool.close()
-        self._pools = {}
+        self._pools.clear()
 
-    def _retire(self, holder: object) -> None:
-        for pool in self._pools.values():
-            pool.retire(holder)
+    def _expire(self, pool: AsyncPool) -> None:
+        """Close what has been idle for too long, now and whenever it has."""
+        left = pool.expire()
+        if left is not None:
+            self._loop.call_later(left, self._expire, pool)
         _forget_empty(self._pools)
 
-    def _watch(self, pool: AsyncPool) -> None:
-        at = self._loop.time() + pool.idle_seconds
-        if self._timer is None or at < self._timer.when():
-            self._set_timer(pool.idle_seconds)
-
-    def _set_timer(self, seconds: float | None) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = None if seconds is None else self._loop.call_later(seconds, self._expire)
-
-    def _expire(self) -> None:
-        self._set_timer(_expire(self._pools))
-
     async def _end(self) -> None:
-        self._set_timer(None)
         if _loops.get(self._loop) is self:
             del _loops[self._loop]
         self.close()
-        await _closed()
+        await closed()
 
 
-async def _closed() -> None:
-    """Let transports close their sockets: they do so in a later turn of their loop."""
-    for _ in range(_TURNS):
+async def closed() -> None:
+    """Let what is to be closed in the running loop be closed: it takes some of its turns."""
+    for _ in range(4):  # to leave the pools, to end the connection and its TLS, to close the socket
         await asyncio.sleep(0)
-
-
-_TURNS = 3  # TLS takes one more than the socket
 
 
 async def loop_pools() -> LoopPools:
@@ -187,7 +172,7 @@ async def loop_pools() -> LoopPools:
             for ended in [each for each in _loops if each.is_closed()]:
                 _loops.pop(ended).close()
             _loops[loop] = pools
-        await pools.begin()
+        await anext(pools.guard)
     return pools
 
 
@@ -202,7 +187,7 @@ def _close_at_exit() -> None:
     for loop, pools in list(_loops.items()):
         if not (loop.is_closed() or loop.is_running()):
             with suppress(Exception):  # whatever it is, the process ends now
-                loop.run_until_complete(pools.end())
+                loop.run_until_complete(pools.guard.aclose())
 
 
 def _start_afresh() -> None:

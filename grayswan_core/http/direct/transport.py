@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import queue
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from grayswan_core.http.address import parse_url
 from grayswan_core.http.certificates import ssl_context
@@ -17,15 +17,13 @@ from grayswan_core.http.direct.shared import (
     Key,
     SyncPool,
     close_all,
+    closed,
     loop_pools,
     sync_pool,
 )
 from grayswan_core.http.direct.sync_connection import SyncConnection
 from grayswan_core.http.protocol import Request, WaitTimeoutError
 from grayswan_core.limits import Limits
-
-if TYPE_CHECKING:
-    import ssl
 
 __all__ = ["AsyncDirectTransport", "DirectTransport"]
 
@@ -40,16 +38,11 @@ class _Direct:
     """
 
     def __init__(self, limits: Limits) -> None:
-        self._limits = limits
-        self._tls: ssl.SSLContext | None = None
+        self._limits = max(1, int(limits.max_connections)), limits.idle_seconds
 
     def _key(self, url: str) -> Key:
         address = parse_url(url).address
-        if address.scheme == "https" and self._tls is None:
-            self._tls = ssl_context()
-        tls = self._tls if address.scheme == "https" else None
-        limits = self._limits
-        return address, tls, max(1, int(limits.max_connections)), limits.idle_seconds
+        return address, ssl_context() if address.scheme == "https" else None, *self._limits
 
     def close(self) -> None:
         """Close what no other transport uses; connections in use, when their calls end."""
@@ -64,55 +57,41 @@ class DirectTransport(_Direct):
         pool, connection = self._connection(self._key(request.url), deadline)
         try:
             parser = connection.request(request, deadline)
-        except Exception:
+        except BaseException as error:
             pool.discard(connection)
-            raise
-        except BaseException as error:  # noqa: BLE001 - the frames of `ssl` hold the key
-            pool.discard(connection)
-            raise error.with_traceback(None) from None
+            if isinstance(error, Exception):
+                raise
+            raise error.with_traceback(None) from None  # the frames of `ssl` hold the key
         return _Response(pool, connection, parser, deadline)
 
     def _connection(self, key: Key, deadline: Deadline) -> tuple[SyncPool, SyncConnection]:
+        line: queue.SimpleQueue[SyncConnection | None] = queue.SimpleQueue()
         with lock():
             pool = sync_pool(key)
             pool.holders.add(self)
-            connection, may_connect = pool.claim()
-            if connection is not None:
-                return pool, connection
-            if not may_connect:
-                line: queue.SimpleQueue[SyncConnection | None] = queue.SimpleQueue()
-                pool.stand_in_line(line.put)
-        if not may_connect:
-            connection = _next_in_line(pool, line, deadline)
+            pool.claim(line.put)
+        connection = line.get() if line.qsize() else _wait_in_line(pool, line, deadline)
         if connection is None:
             try:
                 connection = SyncConnection.connect(key[0], key[1], deadline)
             except BaseException:
-                pool.vacate()
+                pool.give_back(None)
                 raise
             pool.add(connection)
         return pool, connection
 
 
-def _next_in_line(
+def _wait_in_line(
     pool: SyncPool, line: queue.SimpleQueue[SyncConnection | None], deadline: Deadline
 ) -> SyncConnection | None:
     try:
         return line.get(timeout=deadline.seconds("pool"))
     except BaseException as error:
         if not pool.leave_line(line.put):
-            _hand_on(pool, line.get_nowait())
+            pool.give_back(line.get())
         if isinstance(error, queue.Empty):
             raise WaitTimeoutError("pool") from error
         raise
-
-
-def _hand_on(pool: Pool[_C], connection: _C | None) -> None:
-    """Give back a connection, or a place, that came too late."""
-    if connection is None:
-        pool.vacate()
-    else:
-        pool.give_back(connection)
 
 
 class AsyncDirectTransport(_Direct):
@@ -131,34 +110,32 @@ class AsyncDirectTransport(_Direct):
     async def aclose(self) -> None:
         """`close`; the running loop's unused connections are closed before this returns."""
         self.close()
-        await (await loop_pools()).retire(self)
+        await closed()
 
     async def _connection(self, key: Key, deadline: Deadline) -> tuple[AsyncPool, AsyncConnection]:
         pool = (await loop_pools()).pool(key)
         pool.holders.add(self)
-        connection, may_connect = pool.claim()
-        if connection is not None:
-            return pool, connection
-        if not may_connect:
-            connection = await _wait_in_line(pool, deadline)
+        turn: asyncio.Future[AsyncConnection | None] = asyncio.get_running_loop().create_future()
+        pool.claim(turn.set_result)
+        connection = turn.result() if turn.done() else await _wait_for_turn(pool, turn, deadline)
         if connection is None:
             try:
-                connection = await AsyncConnection.connect(key[0], key[1], deadline, pool.forget)
+                connection = await AsyncConnection.connect(key[0], key[1], deadline, pool.discard)
             except BaseException:
-                pool.vacate()
+                pool.give_back(None)
                 raise
             pool.add(connection)
         return pool, connection
 
 
-async def _wait_in_line(pool: AsyncPool, deadline: Deadline) -> AsyncConnection | None:
-    turn: asyncio.Future[AsyncConnection | None] = asyncio.get_running_loop().create_future()
-    pool.stand_in_line(turn.set_result)
+async def _wait_for_turn(
+    pool: AsyncPool, turn: asyncio.Future[AsyncConnection | None], deadline: Deadline
+) -> AsyncConnection | None:
     try:
         await asyncio.wait({turn}, timeout=deadline.seconds("pool"))
     except BaseException:
         if not pool.leave_line(turn.set_result):
-            _hand_on(pool, turn.result())
+            pool.give_back(turn.result())
         raise
     if pool.leave_line(turn.set_result):
         raise WaitTimeoutError("pool")
