@@ -83,7 +83,7 @@ class Finder:
         self._index: dict[int, int] = {}  # hash of a run -> source and place, or `_OWN`
         self._written: set[int] = set()
         self._has_long = False
-        self._short: set[int] = set()  # the lengths of texts that are found whole alone
+        self._short: dict[str, set[int]] = {}  # lengths of texts found whole, by their first word
         self._own_texts: list[str] = []
         self._own_size = 0
 
@@ -99,7 +99,7 @@ class Finder:
         if len(words) < RUN and not _is_long(words):
             return Noted(len(words), too_short=bool(words))
         base = source << _SHIFT
-        left = self._enter(_runs(words, RUN), count(base), room)
+        left = self._enter(_runs(words), count(base), room)
         if len(words) < RUN:
             left += self._add_short(words, base, room)
         if len(words) < RUN + 2:  # a quote or a tag may touch the first word and the last
@@ -118,7 +118,7 @@ class Finder:
     def add_written(self, text: str) -> None:
         """Note what a model wrote: where it is found later, the model is quoted."""
         words = plain(text)
-        keys = chain(_all_keys(words), *(_runs(words, size) for size in self._short))
+        keys = chain(_all_keys(words), (key for _, _, key in self._short_runs(words)))
         free = max(0, self._max - len(self._written))
         self._written.update(islice(keys, free))
         self._enter(_all_keys(words), repeat(_OWN), 1.0)
@@ -131,9 +131,10 @@ class Finder:
         for variant in variants(text):
             shown = folded(variant)
             words = words_of(shown)
-            for size in (RUN, *self._short):
-                if not known.isdisjoint(_runs(words, size)):
-                    self._collect(enumerate(_runs(words, size)), size, shown, found)
+            if not known.isdisjoint(_runs(words)):
+                self._collect(enumerate(_runs(words)), RUN, shown, found)
+            for place, size, key in self._short_runs(words):
+                self._collect([(place, key)], size, shown, found)
             for place, word in _long(words) if self._has_long else ():
                 if not known.isdisjoint(_grams(word)):
                     self._collect(zip(repeat(place), _grams(word)), 1, shown, found)
@@ -182,8 +183,17 @@ class Finder:
         full = self._own_size >= _MOST_OWN_TEXT
         if not _is_long(words) or full or any(text in own for own in self._own_texts):
             return 0
-        self._short.add(len(words))
-        return self._enter(_runs(words, len(words)), repeat(place), room)
+        self._short.setdefault(words[0], set()).add(len(words))
+        return self._enter(iter([hash(tuple(words))]), repeat(place), room)
+
+    def _short_runs(self, words: Sequence[str]) -> Iterator[tuple[int, int, int]]:
+        """Places, lengths and hashes of runs that may be short texts."""
+        if self._short.keys().isdisjoint(words):
+            return
+        for place, word in enumerate(words):
+            for size in self._short.get(word, ()):
+                if place + size <= len(words):
+                    yield place, size, hash(tuple(words[place : place + size]))
 
     def _remember(self, words: Sequence[str]) -> None:
         """Remember a text in which short ones may stand."""
@@ -192,8 +202,8 @@ class Finder:
             self._own_size += len(self._own_texts[-1])
 
 
-def _runs(words: Sequence[str], size: int) -> Iterator[int]:
-    return map(hash, zip(*(words[first:] for first in range(size)), strict=False))
+def _runs(words: Sequence[str]) -> Iterator[int]:
+    return map(hash, zip(*(words[first:] for first in range(RUN)), strict=False))
 
 
 def _is_long(words: Sequence[str]) -> bool:
@@ -214,7 +224,7 @@ def _grams(word: str) -> Iterator[int]:
 
 
 def _all_keys(words: Sequence[str]) -> Iterator[int]:
-    yield from _runs(words, RUN)
+    yield from _runs(words)
     for _, word in _long(words):
         yield from _grams(word)
 

@@ -121,6 +121,15 @@ def test_what_touches_the_first_word_and_the_last_hides_no_text(shape, length):
     assert found.places >= set(range(1, length - 1))
 
 
+def test_short_texts_that_begin_alike_are_told_apart():
+    texts = [" ".join(f"longest{number}" for number in range(length)) for length in range(4, RUN)]
+    finder = finder_of(*texts)
+    for number, text in enumerate(texts):
+        found = {each.source: each.places for each in finder.find(f"Answer from this: {text}")}
+        assert found[number] == set(range(4 + number))
+        assert all(max(places) < 4 + source for source, places in found.items())
+
+
 @pytest.mark.parametrize("length", range(4, RUN + 3))
 def test_a_model_is_quoted_with_short_texts_too(length):
     text = " ".join(f"longer{number}" for number in range(length))
