@@ -59,8 +59,10 @@ def summary(report: Report, share: float | None) -> str:
         f"{report.failed:,} failed",
         f"{report.rate_limited:,} refused with 429",
     ]
-    if share is not None and 0 < share < 1:
-        parts.append(f"{_duration(seconds * (1 - share) / share)} left")
+    if share is not None and 0 < share < 1 and done:
+        # Rows that had their answer from before took no time.
+        rows = (done + report.skipped) * (1 - share) / share
+        parts.append(f"{_duration(rows * seconds / done)} left")
     return ", ".join(parts)
 
 

@@ -19,10 +19,17 @@ def test_a_report_in_a_line():
     REPORT.failures["ValueError"] = 5
 
     assert summary(REPORT, 0.25) == (
-        "30 rows (25.0%), 2.5/s, 900 tokens, 5 failed, 2 refused with 429, 0:30 left"
+        "30 rows (25.0%), 2.5/s, 900 tokens, 5 failed, 2 refused with 429, 0:36 left"
     )
     assert summary(REPORT, None).startswith("30 rows, 2.5/s")
     assert "left" not in summary(Report(), 0.0)
+
+
+def test_the_time_left_goes_by_the_rows_that_were_not_answered_before():
+    report = Report(rows=950, answered=50, skipped=900, seconds=10.0)
+    assert summary(report, 0.95).endswith("0:10 left")
+    report = Report(rows=900, skipped=900, seconds=10.0)
+    assert "left" not in summary(report, 0.9)
 
 
 def test_elsewhere_than_in_a_terminal_there_is_a_line_a_minute(monkeypatch):
