@@ -136,7 +136,7 @@ def test_each_case_does_its_work(server, name):
 
 @pytest.mark.parametrize(
     ("verdict", "kind"),
-    [("✓", "good"), ("silently cut", "bad"), ("hangs", "slow"), ("bare ReadError", "odd")],
+    [("✓", "good"), ("silent: ''", "bad"), ("hangs", "slow"), ("bare ReadError", "odd")],
 )
 def test_a_verdict_is_of_one_kind(verdict, kind):
     assert kind == kind_of(verdict)

@@ -32,7 +32,20 @@ RESULTS = Path(__file__).parent / "results"
 # Faults at once: most of the time is waiting.
 _AT_ONCE = 4
 
-_TITLES = {PLAIN: "A whole answer is asked for", STREAM: "A stream is asked for"}
+_TITLES = {PLAIN: "Requests for a whole response", STREAM: "Requests for a stream"}
+
+_SOAK = {
+    "calls": "calls",
+    "whole": "complete responses",
+    "told": "errors that hold what had arrived",
+    "lost": "truncated without an error",
+    "mixed_up": "with text of another response",
+    "doubled": "with text twice",
+    "untyped": "another library's errors",
+    "requests": "requests on the wire, retries included",
+    "cut": "responses that the server broke off",
+    "seconds": "seconds",
+}
 
 
 def rows() -> list[dict[str, Any]]:
@@ -43,8 +56,8 @@ def rows() -> list[dict[str, Any]]:
         found = list(pool.map(_row, cases))
     for name, judge in (
         ("`max_retries=2` is 3 requests", requests_on_the_wire),
-        ("`Retry-After: 86400` is not slept", waits_a_day),
-        ("two answers to one request, then another request", anothers_answer),
+        ("`Retry-After: 86400` is not waited for", waits_a_day),
+        ("two responses to one request, then another request", anothers_answer),
     ):
         said = {
             who: [judge(make, is_async=each) for each in (False, True)]
@@ -91,9 +104,11 @@ def _cell(said: list[str]) -> str:
 
 def soak_table(figures: dict[str, Any]) -> str:
     """The soak's figures as markdown."""
-    shown = {name.replace("_", " "): value for name, value in figures.items() if name != "errors"}
-    lines = [f"| {name} | {value} |" for name, value in shown.items()]
-    return "\n".join(["## Soak", "", "| figure | number |", "|---|---|", *lines])
+    lines = [f"| {words} | {figures[name]} |" for name, words in _SOAK.items()]
+    about = (
+        "Many calls at once to `grayswan_core`, while a server breaks connections off at random:"
+    )
+    return "\n".join(["## Soak", "", about, "", "| | number |", "|---|---:|", *lines])
 
 
 def main() -> None:

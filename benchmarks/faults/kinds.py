@@ -9,9 +9,9 @@ __all__ = ["KINDS", "kind_of", "worst_of_streams"]
 
 KINDS = {
     "good": "right",
-    "odd": "another library's bare error, or one where none was due",
-    "slow": "no end, or no limit",
-    "bad": "silently cut, or wrong",
+    "odd": "another library's exception, or one although nothing was lost",
+    "slow": "hangs, or has no size limit",
+    "bad": "silently truncated, or wrong",
 }
 """Each kind with its words, from the mildest to the worst."""
 

@@ -71,7 +71,14 @@ ECHOES = {
     "header line": head() + f"{KEY} {HEADER}\r\n\r\n".encode(),
 }
 
-LOGGED = ["a whole stream", "401", "429, a wait of a day", "reset", "bad JSON", "an error text"]
+LOGGED = [
+    "a complete stream",
+    "401",
+    "429, `Retry-After` of a day",
+    "reset",
+    "bad JSON",
+    "an error text",
+]
 
 
 @pytest.fixture(params=["direct", "httpx"])

@@ -27,9 +27,9 @@ def transport(request):
 
 # What httpx waits for with one timeout for each read, however little each read brings.
 ENDLESS_WITH_HTTPX = {
-    "a head's bytes now and then",
-    "`100 Continue` for ever",
-    "an HTTP chunk's head for ever",
+    "a response head, byte by byte",
+    "endless `100 Continue`",
+    "an endless HTTP chunk header",
 }
 
 
@@ -107,7 +107,7 @@ def test_a_stream_is_not_asked_for_again_once_a_chunk_is_out(server, sleeps, mak
     assert ("so far", 1, []) == (outcome.error.partial_text, len(server.requests), sleeps)
 
 
-LATE = ["comments for ever", "a byte now and then", "chunks of nothing for ever", "chunks for ever"]
+LATE = ["endless comments", "an event, byte by byte", "endless empty chunks", "endless chunks"]
 
 
 @pytest.mark.parametrize("name", LATE)
