@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, wraps
 from typing import Any, TypeAlias, TypeVar
 
 from llama_index.core.base.llms.types import (
@@ -32,7 +32,7 @@ from llama_index.core.llms.llm import LLM
 from grayswan_core.cygnal.call import AsyncGuardedCall, GuardedCall
 from grayswan_core.cygnal.completions import AsyncReadCall, ReadCall
 
-__all__ = ["Around", "AsyncCall", "Call"]
+__all__ = ["RAISES", "Around", "AsyncCall", "Call"]
 
 _L = TypeVar("_L", bound=LLM)
 
@@ -40,6 +40,9 @@ Call: TypeAlias = GuardedCall[ChatMessage, Any, Any] | ReadCall[ChatMessage, Any
 AsyncCall: TypeAlias = (
     AsyncGuardedCall[ChatMessage, Any, Any] | AsyncReadCall[ChatMessage, Any, Any]
 )
+
+RAISES = "_cygnal_raises"
+"""What a class has whose refusals are errors, as where an object is to be made of a response."""
 
 _WAYS = (
     "chat",
@@ -52,11 +55,15 @@ _WAYS = (
     "astream_complete",
 )
 
+_STRUCTURED = (
+    *("structured_predict", "astructured_predict"),
+    *("stream_structured_predict", "astream_structured_predict"),
+)
+
 # What LlamaIndex makes of those. Some integrations have their own, which may call the API directly.
 _MADE_OF_THEM = (
     *("predict", "apredict", "stream", "astream"),
-    *("structured_predict", "astructured_predict"),
-    *("stream_structured_predict", "astream_structured_predict"),
+    *_STRUCTURED,
     *("chat_with_tools", "achat_with_tools", "stream_chat_with_tools", "astream_chat_with_tools"),
     *("predict_and_call", "apredict_and_call"),
 )
@@ -96,11 +103,16 @@ class Around:
 def _bare(llm: LLM) -> Any:
     """The LLM itself: the same state, and its own hooks without decorators."""
     hooked = next(kind for kind in type(llm).__mro__ if "_new_call" in vars(kind))
-    bare = object.__new__(_bare_class(hooked.__mro__[1]))
-    object.__setattr__(bare, "__dict__", llm.__dict__)
+    return _as(_bare_class(hooked.__mro__[1]), llm)
+
+
+def _as(kind: type[LLM], llm: LLM) -> Any:
+    """The LLM as one of another class, with the same state."""
+    same = object.__new__(kind)
+    object.__setattr__(same, "__dict__", llm.__dict__)
     for slot in ("__pydantic_private__", "__pydantic_fields_set__", "__pydantic_extra__"):
-        object.__setattr__(bare, slot, getattr(llm, slot))
-    return bare
+        object.__setattr__(same, slot, getattr(llm, slot))
+    return same
 
 
 @cache
@@ -237,6 +249,22 @@ def _told(name: str) -> Callable[..., Any]:
     return told
 
 
+def _raising(method: Any) -> Callable[..., Any]:
+    """A way to get an object, in which a refusal is an error: no object is made of one."""
+
+    @wraps(method)  # which keeps it from a second span, too
+    def raising(self: LLM, *args: Any, **kwargs: Any) -> Any:
+        same = self if hasattr(type(self), RAISES) else _as(_raising_class(type(self)), self)
+        return method.__get__(same, type(same))(*args, **kwargs)
+
+    return raising
+
+
+@cache
+def _raising_class(kind: type[LLM]) -> type[LLM]:
+    return type(kind.__name__, (kind,), {"__module__": __name__, RAISES: True})
+
+
 @cache
 def _class(around: Around, kind: type[LLM]) -> type[Any]:
     def _new_call(self: LLM, messages: Sequence[ChatMessage], response: type[Any]) -> Call:
@@ -251,7 +279,11 @@ def _class(around: Around, kind: type[LLM]) -> type[Any]:
         return around.put, (own, own.__dict__.pop(around.key))
 
     namespace: dict[str, Any] = {name: _told(name) for name in _WAYS}
-    namespace |= _core_ways(kind)
+    core = _core_ways(kind)
+    structured = {
+        name: core.get(name) or inspect.getattr_static(kind, name) for name in _STRUCTURED
+    }
+    namespace |= core | {name: _raising(method) for name, method in structured.items()}
     namespace |= {"_new_call": _new_call, "_anew_call": _anew_call, "__reduce__": reduce}
     namespace |= {"__module__": __name__, "__doc__": kind.__doc__}
     return type(f"{around.name}{kind.__name__}", (kind,), namespace)

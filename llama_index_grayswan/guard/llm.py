@@ -10,7 +10,7 @@ from llama_index.core.base.llms.types import ChatMessage
 from llama_index.core.llms.llm import LLM
 
 from grayswan_core.cygnal.protection import Protection
-from llama_index_grayswan.guard.around import Around, AsyncCall, Call
+from llama_index_grayswan.guard.around import RAISES, Around, AsyncCall, Call
 from llama_index_grayswan.guard.call import acall, call
 
 __all__ = ["guarded", "is_guarded"]
@@ -41,8 +41,8 @@ def _acall(llm: LLM, messages: Sequence[ChatMessage], kind: type[Any]) -> AsyncC
 def _protection(llm: LLM) -> Protection:
     protection: Protection = llm.__dict__[_KEY]
     # An LLM that makes errors of the API's refusals makes errors of these, too.
-    raises = protection.raises or bool(getattr(llm, "raise_on_content_filter", False))
-    return replace(protection, raises=raises)
+    raises = hasattr(type(llm), RAISES) or bool(getattr(llm, "raise_on_content_filter", False))
+    return replace(protection, raises=protection.raises or raises)
 
 
 _GUARDED = Around("Protected", _KEY, _call, _acall)

@@ -186,9 +186,6 @@ def test_structured_output(protected, grayswan_server):
     prompt = PromptTemplate("Which?")
     grayswan_server.script(Answer("", [Call("Colour", {"name": "blue"})]))
     assert Colour(name="blue") == protected.structured_predict(Colour, prompt)
-    grayswan_server.script(Answer("", [Call("Colour", {"name": BAD})]))
-    with pytest.raises(ValueError, match=r"tool|call"):
-        protected.structured_predict(Colour, prompt)
     grayswan_server.script(Answer("", [Call("Colour", {"name": "red"})]))
     assert Colour(name="red") == list(protected.stream_structured_predict(Colour, prompt))[-1]
     assert Colour.__name__ in repr(protected.as_structured_llm(Colour))
@@ -300,6 +297,33 @@ def test_a_foreign_llm(guard, events, spans):
     ):
         assert "swordfish" not in repr(call())
     assert "swordfish" not in repr((events, spans))
+
+
+class OfText(Plain):
+    """An LLM without tools, of whose text objects are made."""
+
+    def chat(self, messages, **kwargs):
+        return ChatResponse(message=ChatMessage(self.text, role="assistant"))
+
+
+@pytest.mark.parametrize("is_ours", [True, False])
+def test_no_object_is_made_of_a_refusal(llm, guard, grayswan_server, is_ours):
+    protected = protect(llm if is_ours else OfText(text=f'{{"name": "{BAD}"}}'), guard)
+    prompt = PromptTemplate("Which?")
+    for way in (
+        lambda: protected.structured_predict(Colour, prompt),
+        lambda: list(protected.stream_structured_predict(Colour, prompt)),
+        lambda: asyncio.run(protected.astructured_predict(Colour, prompt)),
+        lambda: asyncio.run(_collect(protected.astream_structured_predict(Colour, prompt))),
+        lambda: protected.as_structured_llm(Colour).chat(user("Which?")),
+    ):
+        grayswan_server.clear()
+        grayswan_server.script(Answer("", [Call("Colour", {"name": BAD})]))
+        with pytest.raises(CygnalViolationError) as caught:
+            way()
+        assert "output" == caught.value.report["stage"]
+    # Elsewhere a refusal is a response.
+    assert SORRY == protected.chat(user(VIOLATION_TRIGGER)).message.content
 
 
 class Thinking(Plain):
