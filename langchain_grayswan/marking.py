@@ -19,7 +19,13 @@ from grayswan_core.untrusted.values import (
     mark_untrusted,
 )
 
-__all__ = ["marked_document", "marked_message", "marked_result"]
+__all__ = [
+    "MARKED_FIELDS",
+    "fields_of",
+    "marked_document",
+    "marked_message",
+    "marked_result",
+]
 
 
 def marked_document(document: Document, *, metadata: bool = True, ticks: bool = True) -> Document:
@@ -28,8 +34,14 @@ def marked_document(document: Document, *, metadata: bool = True, ticks: bool = 
     if metadata:
         update["metadata"] = mark_metadata(document.metadata)
         update["id"] = mark_name(document.id) if document.id else document.id
-    own = _fields(document) - {*Document.model_fields}
+    own = fields_of(document) - {*Document.model_fields}
     return document.model_copy(update={**_marked_each(document, own), **update})
+
+
+_CALLS = ("tool_calls", "invalid_tool_calls", "tool_call_chunks")
+
+MARKED_FIELDS = frozenset({"content", "additional_kwargs", "name", *_CALLS})
+"""What of a message is marked."""
 
 
 def marked_message(message: BaseMessage, *, ticks: bool = True) -> BaseMessage:
@@ -39,7 +51,7 @@ def marked_message(message: BaseMessage, *, ticks: bool = True) -> BaseMessage:
         "additional_kwargs": _marked_said(message.additional_kwargs),
         "name": _marked_parts(message.name),
     }
-    for calls in ("tool_calls", "invalid_tool_calls", "tool_call_chunks"):
+    for calls in _CALLS:
         if made := getattr(message, calls, None):
             update[calls] = [
                 {**_marked_said(call), "args": mark_all(call["args"])} for call in made
@@ -140,13 +152,14 @@ def _marked_parts(value: Any) -> Any:
 
 def _marked_fields(value: Any) -> Any:
     if isinstance(value, BaseModel):
-        return value.model_copy(update=_marked_each(value, _fields(value)))
+        return value.model_copy(update=_marked_each(value, fields_of(value)))
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         names = {each.name for each in dataclasses.fields(value)}
         return dataclasses.replace(value, **_marked_each(value, names))
     raise TypeError(
-        f"A tool's Command carries a {type(value).__name__}, and it is not known where that holds"
-        " text. Carry texts, lists, dicts, documents, messages, dataclasses or pydantic models."
+        f"What carries a {type(value).__name__} cannot be marked, as it is not known where that"
+        " holds text. Let a Command or a document carry texts, lists, dicts, documents, messages,"
+        " dataclasses or pydantic models."
     )
 
 
@@ -154,7 +167,7 @@ def _marked_each(value: Any, names: Collection[str]) -> dict[str, Any]:
     return {name: _marked_parts(getattr(value, name)) for name in names}
 
 
-def _fields(model: BaseModel) -> set[str]:
+def fields_of(model: BaseModel) -> set[str]:
     """The names of all that a model holds, also of what its class does not name."""
     return {*type(model).model_fields, *(model.model_extra or ())}
 

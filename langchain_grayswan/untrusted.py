@@ -7,7 +7,7 @@ promise: `docs/untrusted-content.md`.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator
 from typing import Any, TypeVar, cast
 
 from langchain_core.callbacks import (
@@ -24,7 +24,7 @@ from pydantic import BaseModel
 from grayswan_core import ConfigurationError
 from grayswan_core.untrusted.values import mark_untrusted, strip_with
 from langchain_grayswan.holding import holds_model
-from langchain_grayswan.marking import marked_document
+from langchain_grayswan.marking import MARKED_FIELDS, fields_of, marked_document
 from langchain_grayswan.marking_tools import untrusted_tool, untrusted_tools
 
 __all__ = [
@@ -56,9 +56,9 @@ def strip_marks(value: _T) -> _T:
 
 def _stripped(value: Any) -> Any:
     if isinstance(value, Document):
-        fields: tuple[str, ...] = ("id", "page_content", "metadata")
+        fields: Collection[str] = fields_of(value)
     elif isinstance(value, BaseMessage):
-        fields = ("content", "additional_kwargs", "tool_calls", "invalid_tool_calls")
+        fields = MARKED_FIELDS
     else:
         raise TypeError(
             f"strip_marks() does not know where a {type(value).__name__} holds text. Pass a text,"

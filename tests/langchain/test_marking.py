@@ -66,6 +66,7 @@ def test_nothing_that_a_message_says_is_trusted(kind, content, ticks):
     assert "every" not in trusted(marked)
     assert "every" in trusted(message)
     assert marked_message(marked, ticks=ticks) == marked
+    assert strip_marks(marked) == message
 
 
 def test_what_programs_look_up_in_a_message_stays():
@@ -156,3 +157,5 @@ def test_what_a_command_repeats_of_the_state_stays():
 def test_a_document_of_ones_own_class_keeps_it():
     marked = marked_document(Page(page_content="x y", summary="z"), metadata=False)
     assert ("z", Page) == (marked.summary, type(marked))
+    page = Page(page_content="x y", summary=HOSTILE, id=HOSTILE, metadata={HOSTILE: [HOSTILE]})
+    assert page == strip_marks(marked_document(page)) != marked_document(page)

@@ -224,7 +224,7 @@ def test_a_command_with_what_cannot_be_marked_is_refused():
     made = StructuredTool.from_function(
         lambda: Command(update={"x": object()}), name="f", description="F."
     )
-    with pytest.raises(TypeError, match="Command carries a object"):
+    with pytest.raises(TypeError, match="carries a object"):
         untrusted_tool(made).invoke({})
 
 

@@ -173,7 +173,7 @@ def test_nothing_that_a_block_says_is_trusted(block):
     assert "every" not in trusted(mark_late(message))
     marked = marked_block(block, mark_untrusted)
     assert "every" not in trusted(marked)
-    assert type(block) is type(marked)
+    assert block == strip_marks(marked) != marked
     assert getattr(block, "tool_name", None) == getattr(marked, "tool_name", None)
 
 
