@@ -26,7 +26,8 @@ def untrusted_tool(tool: BaseTool | Callable[..., Any], *, described: bool = Fal
     `raw_output`, which no model is shown. Where the tool fails, the error's text may be as
     untrusted as a result: so an output is given that says so (`is_error`, `exception`), as agents
     themselves make one of an error. What a tool writes into the state of an agent's workflow,
-    which is shown to the model, is marked too.
+    which is shown to the model, is marked too. What a tool shows a model by itself, as a
+    `QueryEngineTool` shows what its engine retrieves, is not: `secure(tool)` marks that as well.
 
     Args:
         tool: A tool, which is left as it is, or a function to make one of.
