@@ -12,8 +12,6 @@ from collections.abc import Callable
 from functools import cache, wraps
 from typing import Any
 
-from llama_index.core.memory import BaseMemory
-
 from llama_index_grayswan.subclassing import subclass
 
 __all__ = ["guard"]
@@ -65,22 +63,15 @@ def _entry(method: Callable[..., Any], secure_again: Callable[[Any], Any]) -> Ca
 
         @wraps(method)
         async def aentry(self: Any, *args: Any, **kwargs: Any) -> Any:
-            _secure_all(secure_again, self, *args, *kwargs.values())
+            secure_again(self)
             return await method.__get__(self)(*args, **kwargs)
 
         return aentry
 
     @wraps(method)
     def entry(self: Any, *args: Any, **kwargs: Any) -> Any:
-        _secure_all(secure_again, self, *args, *kwargs.values())
+        secure_again(self)
         # Bound first: older versions of wrapt take `self` for an argument else.
         return method.__get__(self)(*args, **kwargs)
 
     return entry
-
-
-def _secure_all(secure_again: Callable[[Any], Any], part: Any, *given: Any) -> None:
-    """Secure a part, and the memory that an agent is given for a run."""
-    for each in (part, *given):
-        if each is part or isinstance(each, BaseMemory):
-            secure_again(each)

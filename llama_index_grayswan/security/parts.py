@@ -17,6 +17,7 @@ from llama_index.core.evaluation import BaseEvaluator, EvaluationResult
 from llama_index.core.prompts import BasePromptTemplate
 from llama_index.core.response_synthesizers import Refine
 from llama_index.core.tools import BaseTool, FunctionTool
+from llama_index.core.workflow import Context
 
 from grayswan_core import ConfigurationError
 from grayswan_core.untrusted.values import mark_untrusted
@@ -235,7 +236,10 @@ class _AsksAboutDocuments:
 
 
 class _Agent:
-    """Its state is written by tools, and shown in front of the user's message."""
+    """Its state is written by tools, and shown in front of the user's message.
+
+    Its memory it is given for a run.
+    """
 
     def prepare_parts(self) -> None:
         prompt = vars(self)["state_prompt"]
@@ -246,6 +250,10 @@ class _Agent:
                 FunctionTool.from_defaults(tool) if _is_function(tool) else tool
                 for tool in self.tools
             ]
+
+    async def _init_context(self, ctx: Context[Any], ev: Any) -> None:
+        await _own(self)._init_context(self, ctx, ev)  # noqa: SLF001
+        self.secure_like(await ctx.store.get("memory"))  # type: ignore[attr-defined]
 
 
 class _ShowsFunctions(_Agent):

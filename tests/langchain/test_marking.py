@@ -17,7 +17,7 @@ from langchain_grayswan.marking import marked_document, marked_message, marked_r
 
 MESSAGES = [
     each
-    for each in map(lc.__dict__.get, lc.__all__)
+    for each in (getattr(lc, name) for name in lc.__all__)
     if isinstance(each, type)
     and issubclass(each, lc.BaseMessage)
     and each not in (lc.BaseMessage, lc.BaseMessageChunk)

@@ -7,7 +7,7 @@ from functools import cached_property, partial, partialmethod
 
 import pytest
 from llama_index.core import DocumentSummaryIndex, MockEmbedding, SummaryIndex
-from llama_index.core.agent.workflow import FunctionAgent, ReActAgent
+from llama_index.core.agent.workflow import AgentWorkflow, FunctionAgent, ReActAgent
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.chat_engine import ContextChatEngine
 from llama_index.core.evaluation import RelevancyEvaluator
@@ -259,14 +259,16 @@ def test_a_memory_with_a_model_of_another_vendor_is_refused(index, llm):
             secure(engine)
 
 
-async def test_a_memory_that_an_agent_is_given_for_a_run_is_secured(llm, grayswan_server, roles):
+@pytest.mark.parametrize("kind", [FunctionAgent, ReActAgent, AgentWorkflow])
+async def test_the_memory_of_a_run_is_secured(llm, grayswan_server, roles, kind):
     memory = ChatSummaryMemoryBuffer.from_defaults(
         llm=llm, token_limit=5, tokenizer_fn=str.split, chat_history=[ChatMessage("Read x.")]
     )
     memory.put(ChatMessage(f"It says: {PAGE}", role="assistant"))
+    agent = FunctionAgent(llm=llm)
+    agent = secure(AgentWorkflow(agents=[agent]) if kind is AgentWorkflow else kind(llm=llm))
     grayswan_server.script(Answer(PAGE), Answer("Done."))
-    for agent in (FunctionAgent(llm=llm), ReActAgent(llm=llm)):
-        await secure(agent).run("And then?", memory=memory)
+    await agent.run("And then?", memory=memory)
     assert {"data"} == roles()
 
 
