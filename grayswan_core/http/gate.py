@@ -14,7 +14,7 @@ and tasks that copy it too. The time that a gate takes counts for no timeout of 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from types import TracebackType
 from typing import Protocol
@@ -63,7 +63,7 @@ def gated(gate: Gate | None) -> Iterator[None]:
         _gate.reset(token)
 
 
-class _Admission:
+class _Admission(AbstractContextManager[None]):
     """One try, from its permit to its end."""
 
     def __init__(self, permit: Permit) -> None:
@@ -81,25 +81,10 @@ class _Admission:
         self._permit.done(error)
 
 
-class _NoGate:
-    """What a try passes where there is no gate."""
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        pass
+_NO_GATE = nullcontext()
 
 
-_NO_GATE = _NoGate()
-
-
-def admit(size: int, deadline: Deadline) -> _Admission | _NoGate:
+def admit(size: int, deadline: Deadline) -> AbstractContextManager[None]:
     """Wait for the permit of one try, whose end is the end of the context manager returned."""
     gate = _gate.get()
     if gate is None:
@@ -110,7 +95,7 @@ def admit(size: int, deadline: Deadline) -> _Admission | _NoGate:
     return _Admission(permit)
 
 
-async def aadmit(size: int, deadline: Deadline) -> _Admission | _NoGate:
+async def aadmit(size: int, deadline: Deadline) -> AbstractContextManager[None]:
     """`admit`, async."""
     gate = _gate.get()
     if gate is None:

@@ -102,30 +102,27 @@ class AsyncConnection(asyncio.Protocol):
             parser.feed_eof()  # it ended before its call could begin, and says nothing more
         for number in range(piece_count(request)):
             while not self._writes and self._is_open and not parser.has_head:
-                await self._wait(deadline, "write")
+                await self._wait(parser, deadline, "write")
             if not self._is_open or parser.has_head or self._transport is None:
                 parser.forbid_reuse()  # it answered before it had all of the request
                 break
             self._transport.write(piece(request, number))
         while not parser.has_head:
-            await self._receive(parser, deadline)
+            await self._wait(parser, deadline, "read")
         return parser
 
     async def read(self, parser: ResponseParser, deadline: Deadline) -> bytes:
         """The next piece of the body; nothing at its end."""
         while not parser.buffered and not parser.complete:
-            await self._receive(parser, deadline)
+            await self._wait(parser, deadline, "read")
         if not self._reads and self._transport is not None:
             self._reads = True
             self._transport.resume_reading()
         return parser.take()
 
-    async def _receive(self, parser: ResponseParser, deadline: Deadline) -> None:
+    async def _wait(self, parser: ResponseParser, deadline: Deadline, wait: str) -> None:
+        """Wait until something happens, while the response can still be completed."""
         parser.check()
-        await self._wait(deadline, "read")
-
-    async def _wait(self, deadline: Deadline, wait: str) -> None:
-        """Wait until something happens to the connection."""
         self._set_alarm(deadline.seconds(wait))
         self._waiter = self._loop.create_future()
         try:

@@ -15,6 +15,7 @@ from grayswan_core.http.direct.wire import (
     PIECE_SIZE,
     closed_on_error,
     connect_error,
+    is_late,
     is_silent,
     new_socket,
     piece,
@@ -61,10 +62,11 @@ class SyncConnection:
             for number in range(piece_count(request)):
                 self._socket.settimeout(deadline.seconds("write"))
                 self._socket.sendall(piece(request, number))
-        except TimeoutError as error:
-            raise WaitTimeoutError("write") from error
-        except OSError as error:  # it may have refused the request before it had all of it
-            unsent = error
+        except OSError as error:
+            if is_late(error):
+                raise WaitTimeoutError("write") from error
+            unsent = error  # it may have refused the request before it had all of it
+            parser.forbid_reuse()
         try:
             while not parser.has_head:
                 self.receive(parser, deadline)
@@ -72,8 +74,6 @@ class SyncConnection:
             if unsent is not None:
                 raise unsent from None
             raise
-        if unsent is not None:
-            parser.forbid_reuse()
         return parser
 
     def receive(self, parser: ResponseParser, deadline: Deadline) -> None:
@@ -82,10 +82,10 @@ class SyncConnection:
         self._socket.settimeout(deadline.seconds("read"))
         try:
             data = self._socket.recv(PIECE_SIZE)
-        except TimeoutError as error:
-            if error.errno is not None:
-                raise
-            raise WaitTimeoutError("read") from error
+        except OSError as error:
+            if is_late(error):
+                raise WaitTimeoutError("read") from error
+            raise
         if data:
             parser.feed(data)
         else:

@@ -20,6 +20,7 @@ __all__ = [
     "PIECE_SIZE",
     "closed_on_error",
     "connect_error",
+    "is_late",
     "is_silent",
     "new_socket",
     "piece",
@@ -71,9 +72,14 @@ def new_socket(family: int, kind: int, protocol: int) -> socket.socket:
     return made
 
 
+def is_late(error: Exception) -> bool:
+    """Whether a wait of ours has timed out. The system's timeouts, as of a route, have a number."""
+    return isinstance(error, TimeoutError) and error.errno is None
+
+
 def connect_error(error: Exception) -> TransportError:
-    """What kept a connection from being made: a timeout of ours has no number, the system's has."""
-    if isinstance(error, OSError) and not (isinstance(error, TimeoutError) and error.errno is None):
+    """What kept a connection from being made."""
+    if isinstance(error, OSError) and not is_late(error):
         return ConnectError(error)
     return WaitTimeoutError("connect")
 

@@ -165,6 +165,14 @@ async def test_a_body_that_ends_too_soon_is_no_response(pair):
         await pair.read(parser)
 
 
+async def test_what_is_no_response_ends_a_request_that_the_server_does_not_take(pair):
+    pair.server.sendall(b"garbage\r\n\r\n")
+    request = post(body=bytes(16 * 1024 * 1024))
+    asking = asyncio.ensure_future(pair.connection.request(request, deadline(write=None)))
+    with pytest.raises(ProtocolError, match=r"not HTTP/1\.1"):
+        await asking
+
+
 async def test_a_refusal_that_came_before_the_request_was_whole_is_read(pair):
     request = post(body=bytes(16 * 1024 * 1024))
     asking = asyncio.ensure_future(pair.connection.request(request, deadline()))

@@ -87,8 +87,9 @@ def test_a_connection_in_use_is_closed_when_it_comes_back(key):
 
 def test_idle_connections_are_closed_without_a_further_call(key):
     for seconds in (600.0, 0.01):  # the thread that waits for the first is woken for the second
-        pool = sync_pool(key(idle_seconds=seconds))
-        connection = Connection(pool)
+        with lock():  # else the thread forgets a pool that has no connections yet
+            pool = sync_pool(key(idle_seconds=seconds))
+            connection = Connection(pool)
         pool.give_back(connection)
     assert connection.closed.wait(PATIENCE)
 

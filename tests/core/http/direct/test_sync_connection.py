@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import errno
 import socket
 import ssl
+from unittest.mock import Mock
 
 import pytest
 from transport_parts import KEY, NO_WAIT, closed_port, deadline, post
@@ -124,6 +126,18 @@ def test_a_request_that_could_not_be_sent_fails_with_that_reason(pair):
     server.close()
     with pytest.raises(BrokenPipeError):
         connection.request(post(), deadline())
+
+
+@pytest.mark.parametrize("number", [None, errno.ETIMEDOUT])
+@pytest.mark.parametrize("fails", ["sendall", "recv"])
+def test_a_wait_that_the_system_gives_up_is_no_timeout_of_ours(fails, number):
+    error = TimeoutError(number, "timed out") if number else TimeoutError("timed out")
+    connected = Mock(**{f"{fails}.side_effect": error})
+    if fails == "sendall":
+        connected.recv.side_effect = OSError
+    with pytest.raises(TimeoutError if number else WaitTimeoutError) as caught:
+        SyncConnection(connected).request(post(), deadline())
+    assert number == getattr(caught.value, "errno", None)
 
 
 @pytest.mark.parametrize("spoil", ["bytes", "end", "close"])
