@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 import os
 import threading
 from collections.abc import AsyncIterator, Iterable
@@ -21,6 +22,8 @@ from grayswan_batch.report import Report
 from grayswan_batch.rows import Item, Rows
 
 __all__ = ["arun", "run"]
+
+_log = logging.getLogger(__name__)
 
 
 def run(
@@ -106,6 +109,7 @@ class _Thread:
         engine, _, task = self._ready.result()
         loop = task.get_loop()
         loop.call_soon_threadsafe(engine.stop, "Interrupted.")
+        _log.warning("Interrupted. Requests under way are waited for; interrupt again to leave.")
         try:
             self._result.exception()
         except KeyboardInterrupt:

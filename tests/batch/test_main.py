@@ -117,12 +117,13 @@ def test_an_interrupt_waits_for_what_is_under_way(folder, read):
     ) as run:
         run.stdout.readline()
         run.send_signal(signal.SIGINT)
+        assert any("interrupt again" in line for line in run.stderr)
         (folder / "go").touch()
         said = run.stderr.read()
 
     assert run.returncode == 130
     assert "interrupted; --resume goes on" in said
-    # One, or more where the signal came to the program's notice late.
+    # One, or more where the run notices late.
     assert {each["answer"] for each in read(folder / "answers.jsonl")} == {"at last"}
 
 
