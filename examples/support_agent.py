@@ -77,10 +77,15 @@ def waiting(state: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def decide(
-    agent: Runnable[Any, dict[str, Any]], thread: RunnableConfig, kind: str, **more: Any
+    agent: Runnable[Any, dict[str, Any]], thread: RunnableConfig, decisions: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    """Go on with a person's decision: `approve`, `reject` or `edit`."""
-    return agent.invoke(Command(resume={"decisions": [{"type": kind, **more}]}), thread)
+    """Go on with a person's decision on each waiting call: `approve`, `reject` or `edit`."""
+    return agent.invoke(Command(resume={"decisions": decisions}), thread)
+
+
+def _asked(call: dict[str, Any]) -> dict[str, Any]:
+    print(f"The agent wants to call {call['name']} with {call['args']}.")
+    return {"type": "approve" if input("Allow it? (y/n) ").startswith("y") else "reject"}
 
 
 def main(question: str) -> None:
@@ -89,9 +94,7 @@ def main(question: str) -> None:
     thread: RunnableConfig = {"configurable": {"thread_id": "1"}}
     state = agent.invoke({"messages": [("human", question)]}, thread)
     while calls := waiting(state):
-        print(f"The agent wants to call {calls[0]['name']} with {calls[0]['args']}.")
-        kind = "approve" if input("Allow it? (y/n) ").startswith("y") else "reject"
-        state = decide(agent, thread, kind)
+        state = decide(agent, thread, [_asked(call) for call in calls])
     print(strip_marks(state["messages"][-1].text))  # not OpenAI's
 
 

@@ -49,10 +49,27 @@ def test_the_agent_waits_for_a_person_before_it_refunds(agent, server):
     state = agent.invoke({"messages": [("human", "Where is my parcel?")]}, THREAD)
     (call,) = support_agent.waiting(state)
     assert ("refund", {"order": 666, "amount": 10000}) == (call["name"], call["args"])
-    state = support_agent.decide(agent, THREAD, "reject", message="Not this one.")
+    no = {"type": "reject", "message": "Not this one."}
+    state = support_agent.decide(agent, THREAD, [no])
     assert [] == support_agent.waiting(state)
     results = [each for each in state["messages"] if isinstance(each, ToolMessage)]
     assert not any(each.text.startswith("Refunded") for each in results)
+
+
+def test_each_of_several_refunds_is_decided_on(server, monkeypatch, capsys):
+    monkeypatch.setenv("GRAY_SWAN_BASE_URL", server.url)
+    monkeypatch.setenv("GRAYSWAN_API_KEY", "fake-key")
+    answers = iter(["y", "n"])
+    monkeypatch.setattr("builtins.input", lambda _: next(answers))
+    server.script(
+        Answer(tool_calls=[Call("refund", {"order": n, "amount": n}) for n in (1, 2)]),
+        Answer("Done."),
+    )
+    support_agent.main("Refund both orders.")
+    assert capsys.readouterr().out.endswith("Done.\n")
+    results = sent(server, "tool")
+    assert len(results) == 2
+    assert [each for each in results if "Refunded" in each] == ["Refunded 1.00 to order 1."]
 
 
 def test_what_the_agent_finds_is_in_no_trusted_role(agent, server):
