@@ -6,6 +6,7 @@ import asyncio
 import math
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -265,7 +266,8 @@ class Engine:
 
     def _measure(self) -> None:
         self.report.seconds = time.monotonic() - self._begun
-        self._progress.show(self.report)
+        with suppress(OSError, ValueError):  # a terminal may be closed while the run goes on
+            self._progress.show(self.report)
 
     def _close(self) -> None:
         self._ids.close()

@@ -95,7 +95,8 @@ class Job:
             try:
                 yield Engine(self.plan, ledger, self._gate, progress)
             finally:
-                progress.close()
+                with suppress(OSError, ValueError):  # as where the terminal was closed
+                    progress.close()
         except BaseException:
             with suppress(OutputError):  # the error there is may hold answers that were paid for
                 ledger.close()

@@ -34,7 +34,7 @@ class RunOptions(TypedDict, total=False):
         limiter: One that is shared with other runs, instead of the three above.
         max_failures: Stop when more rows failed: a count, or a share such as 0.05.
         max_tokens_total: Stop before this run's tokens exceed it.
-        max_wait: Stop when the API lets nothing pass for so many seconds (900).
+        max_wait: Stop when the API lets nothing pass for so many seconds (900); None waits.
         max_row_size: The longest line of a file in bytes, and the longest prompt in characters
             (16 Mi).
         progress: Whether to show how far it is, on stderr. Unless given, a bar in a terminal, a
@@ -52,7 +52,7 @@ class RunOptions(TypedDict, total=False):
     limiter: Limiter | None
     max_failures: float | None
     max_tokens_total: int | None
-    max_wait: float
+    max_wait: float | None
     max_row_size: int
     progress: bool | None
 
@@ -74,6 +74,19 @@ _DEFAULTS: RunOptions = {
     "progress": None,
 }
 
+_KINDS: dict[str, tuple[Any, str]] = {
+    "id": (str, "the name of a column"),
+    "keep": ((list, tuple), "a list of columns"),
+    "requests_per_second": ((int, float), "a number"),
+    "tokens_per_minute": ((int, float), "a number"),
+    "max_in_flight": (int, "a whole number"),
+    "limiter": (Limiter, "a Limiter"),
+    "max_failures": ((int, float), "a number"),
+    "max_tokens_total": (int, "a whole number"),
+    "max_wait": ((int, float, type(None)), "a number of seconds"),
+    "max_row_size": (int, "a whole number"),
+}
+
 _OF_A_LIMITER = ("requests_per_second", "tokens_per_minute", "max_in_flight")
 
 
@@ -93,7 +106,13 @@ def checked_options(given: Mapping[str, Any]) -> RunOptions:
     options: Any = {**_DEFAULTS, **given}
     if isinstance(options["keep"], str):
         options["keep"] = [options["keep"]]
-    if not isinstance(options["max_in_flight"], int) or options["max_in_flight"] < 1:
-        raise InputError(f"max_in_flight is at least 1, not {options['max_in_flight']!r}.")
+    for name, (kinds, what) in _KINDS.items():
+        value = options[name]
+        if isinstance(value, bool) or not isinstance(value, (kinds, type(_DEFAULTS.get(name)))):
+            raise InputError(f"{name} is {what}, not {value!r}.")
+    if options["max_in_flight"] < 1 or options["max_row_size"] < 1:
+        raise InputError("max_in_flight and max_row_size are at least 1.")
+    if not all(isinstance(each, str) for each in options["keep"]):
+        raise InputError(f"keep is a list of columns, not {options['keep']!r}.")
     checked: RunOptions = options
     return checked

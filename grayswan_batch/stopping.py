@@ -23,7 +23,7 @@ class StopRules:
     Attributes:
         max_failures: Failures beyond which the run stops: a count, or a share below 1.
         max_tokens_total: Tokens beyond which no row is begun.
-        max_wait: Seconds for which the API may refuse everything.
+        max_wait: Seconds for which the API may refuse everything; None is for ever.
 
     Raises:
         InputError: a figure cannot be one.
@@ -31,7 +31,7 @@ class StopRules:
 
     max_failures: int | float | None = None
     max_tokens_total: int | None = None
-    max_wait: float = 900.0
+    max_wait: float | None = 900.0
 
     def __post_init__(self) -> None:
         for name in ("max_failures", "max_tokens_total", "max_wait"):
@@ -87,7 +87,7 @@ class StopRules:
 
     def stalled(self, seconds: float) -> str | None:
         """Why the run stops when the API has let nothing pass for so long."""
-        if seconds <= self.max_wait:
+        if self.max_wait is None or seconds <= self.max_wait:
             return None
         return (
             f"The API refuses everything (429), or asks to wait {seconds:,.0f} s; max_wait is"

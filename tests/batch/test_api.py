@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import math
 import sqlite3
@@ -23,7 +24,7 @@ from langchain_core.runnables import RunnableLambda
 from pydantic import BaseModel
 
 import grayswan_batch
-from grayswan_batch import InputError, OutputError, RunStoppedError
+from grayswan_batch import InputError, OutputError, RunOptions, RunStoppedError
 from grayswan_batch.ids import Occurrences
 from grayswan_core import BadRequestError, InternalServerError, RateLimitError
 from grayswan_devserver import Answer, RawResponse
@@ -505,6 +506,30 @@ def test_what_cannot_work_is_refused_before_anything_is_made(
 
     assert list(tmp_path.iterdir()) == []
     assert echo.asked == []
+
+
+@pytest.mark.parametrize("value", [object(), True, [5]], ids=["object", "bool", "list"])
+@pytest.mark.parametrize("name", sorted({*RunOptions.__annotations__} - {"resume", "progress"}))
+def test_an_option_of_the_wrong_kind_is_refused_in_words(echo, echo_model, to, name, value):
+    with pytest.raises(InputError, match=name if name != "prompt" else "prompt|message"):
+        grayswan_batch.run(ROWS, echo_model, to=to, **{name: value})
+    assert echo.asked == []
+    assert not to.exists()
+
+
+class Closed(io.StringIO):
+    """A stream that nobody reads any more."""
+
+    def write(self, text):
+        raise BrokenPipeError(text)
+
+    flush = write
+
+
+def test_a_run_goes_on_where_nobody_reads_its_progress(echo_model, to, monkeypatch):
+    monkeypatch.setattr("grayswan_batch.progress._MINUTE", 0)
+    monkeypatch.setattr("sys.stderr", Closed())
+    assert grayswan_batch.run(ROWS, echo_model, to=to).answered == len(ROWS)
 
 
 @pytest.mark.parametrize("option", [{"prompt": "{text}"}, {"id": "text"}, {"keep": "text"}])

@@ -63,6 +63,7 @@ def test_no_row_is_begun_that_may_cost_too_much():
 def test_an_api_that_lets_nothing_pass_is_waited_for_so_long():
     assert StopRules(max_wait=60).stalled(60) is None
     assert "max_wait is 60 s" in StopRules(max_wait=60).stalled(61)
+    assert StopRules(max_wait=None).stalled(10**9) is None
 
 
 @pytest.mark.parametrize("name", ["max_failures", "max_tokens_total", "max_wait"])
