@@ -113,6 +113,7 @@ def _base_of(vouched: type) -> tuple[Row, str] | None:
 
 # What a subclass may have of its own: none of it is in the way of a text.
 _HARMLESS = frozenset({"__init__", "__repr__", "__str__", "class_name"})
+_PYDANTIC = ("pydantic", "pydantic_core")
 
 
 def _changes(own: type) -> bool:
@@ -120,7 +121,7 @@ def _changes(own: type) -> bool:
         (callable(value) or hasattr(value, "__get__"))
         and name not in _HARMLESS
         and not isinstance(value, type)
-        and not str(getattr(value, "__module__", "")).startswith("pydantic")
+        and str(getattr(value, "__module__", "")).partition(".")[0] not in _PYDANTIC
         for name, value in vars(own).items()
     )
 

@@ -301,6 +301,14 @@ def test_only_classes_can_be_vouched_for(index, llm):
         secure(index.as_query_engine(llm=llm), vouched=[Keeps()])
 
 
+def test_a_package_of_a_name_like_pydantics_is_no_part_of_it():
+    def _query(self, query_bundle):
+        return Loud._query(self, query_bundle)
+
+    _query.__module__ = "pydantic_app.engines"
+    assert known_as(type("Own", (RetrieverQueryEngine,), {"_query": _query})) is None
+
+
 def test_a_method_that_was_replaced_is_refused(index, llm):
     engine = index.as_query_engine(llm=llm)
     engine._query = lambda query_bundle: llm.complete("x")
