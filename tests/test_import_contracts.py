@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 CONFIG = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
 
 WRONG = {
-    "The core's rooms import downwards only, and each room has its floor": [
+    "The core's packages import downwards only, and each has its layer": [
         ("grayswan_core/wire/requests.py", "import grayswan_core.errors"),
         ("grayswan_core/decoding/sse.py", "import grayswan_core.http.retry"),
         ("grayswan_core/new_room.py", ""),

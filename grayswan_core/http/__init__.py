@@ -1,1 +1,1 @@
-"""Requests over HTTP with deadlines and retries; the only room that imports an HTTP library."""
+"""Requests over HTTP with deadlines and retries; the only package that imports an HTTP library."""
