@@ -2,7 +2,7 @@
 
 Where a tool call is required, chunks are held back until the response has ended with one: what has
 been handed out cannot be asked for again. The chunk that would end a response not to act on is
-never handed out.
+never handed out, and the stream is read to its end, where its usage stands.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from grayswan_core.completion.answer_check import check_answer, has_open_call
 from grayswan_core.completion.required_tool import Rounds
 from grayswan_core.completion.single_call import SingleCall
 from grayswan_core.decoding.accumulate import Accumulator
+from grayswan_core.errors import APIError
 from grayswan_core.wire import Chunk, ChunkChoice, Usage, UsageDelta
 
 __all__ = ["StreamReview"]
@@ -36,6 +37,7 @@ class StreamReview:
         """Forget all chunks, as when a try begins anew."""
         self._held: list[Chunk] = []
         self._open = not self._call.tool_required
+        self._has_problem = False
         self._has_usage = False
         self._withheld: dict[int, str] = {}
         self._single_calls = defaultdict[int, SingleCall](
@@ -48,24 +50,17 @@ class StreamReview:
             self._single_calls[choice.get("index", 0)].sift(choice)
 
     def admit(self, chunk: Chunk, answer: Accumulator) -> Sequence[Chunk]:
-        """The chunks that may be handed out now.
-
-        Raises:
-            APIError: the response has ended, and is not one to act on (`answer_check`).
-        """
+        """The chunks that may be handed out now."""
         if usage := chunk.get("usage"):
             self._has_usage = True
             self._put_total(chunk, Usage.model_validate(usage))
         is_last = any(choice.get("finish_reason") for choice in chunk.get("choices", ()))
-        chunks: Sequence[Chunk] = [*self._spare_calls(answer), chunk] if is_last else [chunk]
-        if not self._open:
-            self._held += chunks
-            chunks = self._settled(answer) if is_last else ()
-        elif is_last:
-            self._check(answer)
         if is_last:
+            self._held += self._spare_calls(answer)
+            self._judge(answer)
             self._withhold(chunk, answer)
-        return chunks
+        self._held.append(chunk)
+        return self._released()
 
     def end(self, answer: Accumulator) -> Sequence[Chunk]:
         """Judge the response at its end; the chunks that may be handed out now.
@@ -74,17 +69,16 @@ class StreamReview:
             ToolCallMissingError: no tool was called, and this was the last round.
             APIError: the response is not one to act on (`answer_check`).
         """
-        rest = self._spare_calls(answer)
-        if not self._open:
-            self._held += rest
-            rest = self._settled(answer)
+        self._held += self._spare_calls(answer)
+        if not self._open or not answer.finished():  # or it was judged when it finished
+            self._judge(answer)
         if not self._open and (response := answer.response()):
             self._rounds.correct(response)
             return ()
         self._rounds.finish()
-        if not answer.finished():  # or it was checked when it finished
+        if self._has_problem:
             self._check(answer)
-        return [*rest, *self._last(), *([] if self._has_usage else self._spent())]
+        return [*self._released(), *self._last(), *([] if self._has_usage else self._spent())]
 
     def _withhold(self, chunk: Chunk, answer: Accumulator) -> None:
         """Hold a finish reason back while a tool call of its choice may still go on.
@@ -114,13 +108,20 @@ class StreamReview:
         ]
         return (Chunk(choices=choices),) if choices else ()
 
-    def _settled(self, answer: Accumulator) -> Sequence[Chunk]:
-        """The chunks held back, if the response so far makes the call that is required."""
+    def _judge(self, answer: Accumulator) -> None:
+        """Whether the response so far makes the call that is required, and may be acted on."""
         response = answer.response()
-        if response is None or not self._rounds.settled_by(response):
+        self._open = self._open or (response is not None and self._rounds.settled_by(response))
+        try:
+            self._check(answer)
+            self._has_problem = False
+        except APIError:
+            self._has_problem = self._open
+
+    def _released(self) -> Sequence[Chunk]:
+        """The chunks held back, if nothing speaks against the response so far."""
+        if not self._open or self._has_problem:
             return ()
-        self._open = True
-        self._check(answer)
         held, self._held = self._held, []
         return held
 
@@ -149,5 +150,6 @@ class StreamReview:
 
     def _check(self, answer: Accumulator) -> None:
         if response := answer.response():
+            response.usage = self._rounds.total(response.usage)
             refusals = self._call.raise_on_content_filter
             check_answer(response, raise_on_content_filter=refusals)

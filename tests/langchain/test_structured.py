@@ -223,6 +223,9 @@ class TestIncludeRaw:
         assert output["raw"].text == answer.text
         if answer is not WRONG_TYPE:
             assert output["raw"].tool_calls == []
+        server.script(answer)
+        whole = structured.invoke("Who?", stream=False)
+        assert output["raw"].usage_metadata == whole["raw"].usage_metadata is not None
 
     def test_what_came_of_a_call_that_was_cut_is_kept_in_a_stream(self, server, model, stream_of):
         begun = {"index": 0, "id": "1", "function": {"name": "Person", "arguments": '{"na'}}

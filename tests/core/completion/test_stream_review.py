@@ -66,10 +66,26 @@ def test_the_chunk_that_ends_a_truncated_call_is_not_handed_out(stream):
     cut = stream()
     first = chunk(call('{"amount"'), content="So:")
     assert [first] == cut.feed(first)
+    assert [] == cut.feed(chunk(call(": 100"), finish_reason="length"))
+    assert [] == cut.feed(Chunk(choices=[], usage={"prompt_tokens": 5, "completion_tokens": 3}))
     with pytest.raises(ToolCallArgumentsError) as caught:
-        cut.feed(chunk(call(": 100"), finish_reason="length"))
+        cut.end()
     (kept,) = caught.value.partial.choices[0].message.tool_calls
     assert '{"amount": 100' == kept.function.arguments
+    assert 8 == caught.value.partial.usage.total_tokens
+
+
+def test_a_finish_reason_in_every_chunk_truncates_no_call_that_goes_on(stream):
+    going_on = stream()
+    pieces = [chunk(call('{"amount"'), finish_reason="length")]
+    pieces += [chunk(call(piece, None), finish_reason="length") for piece in (": 1", "}")]
+    handed_out = [given for each in pieces for given in going_on.feed(each)]
+    handed_out += going_on.end()
+    joined = Accumulator()
+    for each in handed_out:
+        joined.add(each)
+    assert [("call_1", "pay", '{"amount": 1}')] == joined.calls()
+    assert joined.finished()
 
 
 def test_a_stream_without_a_finish_reason_is_judged_at_its_end(stream):
@@ -82,8 +98,9 @@ def test_a_stream_without_a_finish_reason_is_judged_at_its_end(stream):
 def test_a_streamed_refusal_may_be_an_error(stream):
     refusing = stream(raise_on_content_filter=True)
     refusing.feed(chunk(content="N"))
+    assert [] == refusing.feed(chunk(content="o", finish_reason="violation"))
     with pytest.raises(ContentFilterError) as caught:
-        refusing.feed(chunk(content="o", finish_reason="violation"))
+        refusing.end()
     assert "No" == caught.value.partial_text
 
 
