@@ -74,7 +74,7 @@ class AsyncHttpxTransport:
     def close(self) -> None:
         """Close the clients; where calls use one, when the last of them ends."""
         clients, self._loops = self._loops, {}
-        for loop, own in clients.items():
+        for loop, own in list(clients.items()):
             if not loop.is_closed():
                 with suppress(RuntimeError):  # it has ended since
                     loop.call_soon_threadsafe(own.retire_soon)
@@ -94,9 +94,9 @@ class AsyncHttpxTransport:
                 lambda: httpx.AsyncClient(**client_options(url, self._limits, self._proxy))
             )
             own = _LoopClient(HttpxClient(make(), "AsyncClient", is_own=self._new_client is None))
-            ended = [each for each in self._loops if each.is_closed()]
-            for each in ended:
-                self._loops.pop(each, None)
+            # A copy, since other threads have loops that begin meanwhile.
+            for ended in [each for each in list(self._loops) if each.is_closed()]:
+                self._loops.pop(ended, None)
             self._loops[loop] = own
             await own.begin()
         return own

@@ -42,6 +42,7 @@ _C = TypeVar("_C", bound=Connection)
 SyncPool: TypeAlias = Pool[SyncConnection]
 AsyncPool: TypeAlias = Pool[AsyncConnection]
 
+# Other threads and the garbage collector may change them at any time: iterate over copies.
 _sync: dict[Key, SyncPool] = {}
 _loops: dict[asyncio.AbstractEventLoop, LoopPools] = {}
 
@@ -138,7 +139,7 @@ class LoopPools:
 
     def close(self) -> None:
         """Close every connection, of a loop that has been closed or is another process's too."""
-        for pool in self._pools.values():
+        for pool in list(self._pools.values()):
             pool.close()
         self._pools.clear()
 
@@ -169,8 +170,10 @@ async def loop_pools() -> LoopPools:
     if pools is None:
         pools = LoopPools(loop)
         with lock():
-            for ended in [each for each in _loops if each.is_closed()]:
-                _loops.pop(ended).close()
+            for each, left in list(_loops.items()):
+                if each.is_closed():
+                    left.close()
+                    _loops.pop(each, None)
             _loops[loop] = pools
         await anext(pools.guard)
     return pools
@@ -194,9 +197,9 @@ def _start_afresh() -> None:
     """Close this process's copies of its parent's connections."""
     global _reaper  # noqa: PLW0603 - its thread is not in this process
     _reaper = _Reaper()
-    for pool in _sync.values():
+    for pool in list(_sync.values()):
         pool.close()
-    for pools in _loops.values():
+    for pools in list(_loops.values()):
         pools.close()
     _sync.clear()
     _loops.clear()

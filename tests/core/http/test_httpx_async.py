@@ -148,6 +148,18 @@ async def test_closing_waits_for_the_last_call(new, server, elsewhere):
     assert b"Hello" == await call(transport, server)  # it begins anew
 
 
+async def test_loops_of_other_threads_may_begin_while_the_ended_are_looked_for(new, server):
+    class Loop:
+        def is_closed(self):
+            transport._loops[Loop()] = None
+            return True
+
+    server.play(GOOD)
+    transport = new()
+    transport._loops[Loop()] = None
+    assert b"Hello" == await call(transport, server)
+
+
 def test_closing_after_a_loop_has_ended_says_nothing():
     loop = asyncio.new_event_loop()
     transport = AsyncHttpxTransport(None, Limits(), None)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Hashable
+from unittest.mock import Mock
 
 import pytest
 
@@ -179,6 +180,18 @@ def test_the_end_of_a_loop_closes_its_connections_in_use_too(key, shuts_down):
         pools.retire_soon(Holder())  # says nothing any more
         asyncio.run(_begin_another())  # the next loop finds what the last one left
     assert all(connection.closed.is_set() for connection in connections)
+
+
+async def test_loops_of_other_threads_may_begin_and_end_while_the_ended_are_looked_for(monkeypatch):
+    class Loop:
+        def is_closed(self):
+            del loops[self]
+            loops[Loop()] = Mock()
+            return True
+
+    loops = {Loop(): Mock()}
+    monkeypatch.setattr(shared, "_loops", loops)
+    assert await loop_pools() is loops[asyncio.get_running_loop()]
 
 
 async def _begin_another():
