@@ -18,7 +18,7 @@ from grayswan_core.http.httpx_client import (
     client_options,
     translating,
 )
-from grayswan_core.http.loop_end import at_loop_end
+from grayswan_core.http.loop_end import at_loop_end, closed
 from grayswan_core.http.own_task import in_own_task, leave_to_loop
 from grayswan_core.http.protocol import Request
 from grayswan_core.http.proxies import Proxy
@@ -102,6 +102,13 @@ class AsyncHttpxTransport:
         return own
 
 
+class _Closing(asyncio.Task[None]):
+    """Closes a client. Runners cancel all tasks at their end, and httpcore would close no more."""
+
+    def cancel(self, msg: object = None) -> bool:
+        return False
+
+
 class _LoopClient:
     """A client of one event loop, closed when the loop ends, and how many calls use it."""
 
@@ -109,7 +116,8 @@ class _LoopClient:
         self.client = client
         self.calls = 0
         self._retired = False
-        self._guard: AsyncGenerator[None, None] = at_loop_end(client.client.aclose)
+        self._closing: asyncio.Future[None] | None = None
+        self._guard: AsyncGenerator[None, None] = at_loop_end(self._close)
 
     async def begin(self) -> None:
         await anext(self._guard)
@@ -118,11 +126,24 @@ class _LoopClient:
         """Close it; where calls use it, when the last of them ends."""
         self._retired = True
         if not self.calls:
-            await self._guard.aclose()
+            await self._close()
+            with suppress(RuntimeError):  # the loop is ending, and at it already
+                await self._guard.aclose()  # which has nothing left to wait for
 
     def retire_soon(self) -> None:
         """`retire`, from outside the loop."""
         leave_to_loop(asyncio.ensure_future(self.retire()))
+
+    async def _close(self) -> None:
+        """Close it, once, also where it is retired while the loop ends."""
+        if self._closing is None:
+            self._closing = _Closing(self._end())
+        if not self._closing.done():
+            await asyncio.shield(self._closing)
+
+    async def _end(self) -> None:
+        await self.client.client.aclose()
+        await closed()
 
     def done(self) -> None:
         """A call has ended."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 
-__all__ = ["at_loop_end"]
+__all__ = ["at_loop_end", "closed"]
 
 
 async def at_loop_end(close: Callable[[], Awaitable[None]]) -> AsyncGenerator[None, None]:
@@ -22,6 +22,12 @@ async def at_loop_end(close: Callable[[], Awaitable[None]]) -> AsyncGenerator[No
         # while another loop runs.
         if _running_loop() is loop:
             await close()
+
+
+async def closed() -> None:
+    """Let what is to be closed in the running loop be closed: it takes some of its turns."""
+    for _ in range(4):  # to leave the pools, to end the connection and its TLS, to close the socket
+        await asyncio.sleep(0)
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:

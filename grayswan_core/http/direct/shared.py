@@ -22,7 +22,7 @@ from grayswan_core.http.address import Address
 from grayswan_core.http.direct.async_connection import AsyncConnection
 from grayswan_core.http.direct.pool import Connection, Pool, lock
 from grayswan_core.http.direct.sync_connection import SyncConnection
-from grayswan_core.http.loop_end import at_loop_end
+from grayswan_core.http.loop_end import at_loop_end, closed
 
 __all__ = [
     "AsyncPool",
@@ -30,7 +30,6 @@ __all__ = [
     "LoopPools",
     "SyncPool",
     "close_all",
-    "closed",
     "loop_pools",
     "sync_pool",
 ]
@@ -155,12 +154,6 @@ class LoopPools:
             del _loops[self._loop]
         self.close()
         await closed()
-
-
-async def closed() -> None:
-    """Let what is to be closed in the running loop be closed: it takes some of its turns."""
-    for _ in range(4):  # to leave the pools, to end the connection and its TLS, to close the socket
-        await asyncio.sleep(0)
 
 
 async def loop_pools() -> LoopPools:

@@ -17,11 +17,11 @@ from grayswan_core.http.direct.shared import (
     Key,
     SyncPool,
     close_all,
-    closed,
     loop_pools,
     sync_pool,
 )
 from grayswan_core.http.direct.sync_connection import SyncConnection
+from grayswan_core.http.loop_end import closed
 from grayswan_core.http.protocol import Request, WaitTimeoutError
 from grayswan_core.limits import Limits
 

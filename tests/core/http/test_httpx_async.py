@@ -160,6 +160,23 @@ async def test_loops_of_other_threads_may_begin_while_the_ended_are_looked_for(n
     assert b"Hello" == await call(transport, server)
 
 
+@pytest.mark.parametrize("turns", range(4))
+def test_closing_while_the_loop_ends_closes_all_and_says_nothing(server, caplog, turns):
+    server.play_always(GOOD)
+    transport = AsyncHttpxTransport(None, Limits(), None)
+
+    async def main():
+        await asyncio.gather(*(call(transport, server) for _ in range(3)))
+        transport.close()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+
+    asyncio.run(main())
+    for number in range(len(server.connections)):
+        server.wait_for_close(number)
+    assert [] == caplog.records
+
+
 def test_closing_after_a_loop_has_ended_says_nothing():
     loop = asyncio.new_event_loop()
     transport = AsyncHttpxTransport(None, Limits(), None)

@@ -11,6 +11,7 @@ from grayswan_core.http.address import Address
 from grayswan_core.http.direct import shared
 from grayswan_core.http.direct.pool import lock
 from grayswan_core.http.direct.shared import close_all, loop_pools, sync_pool
+from grayswan_core.http.loop_end import closed
 
 PATIENCE = 30
 
@@ -146,7 +147,7 @@ async def test_a_transport_leaves_the_pools_of_a_loop(key):
     idle, used = held(pool, holder), held(pool, holder)
     pool.give_back(idle)
     pools.retire_soon(holder)
-    await shared.closed()
+    await closed()
     assert (True, False) == (idle.closed.is_set(), used.closed.is_set())
     pool.give_back(used)
     assert used.closed.is_set()
