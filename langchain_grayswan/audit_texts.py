@@ -32,10 +32,8 @@ __all__ = [
 _DEPTH = 4
 _ROLES = {"human": "user", "ai": "assistant", "chatbot": "assistant", "model": "assistant"}
 _RESULTS = ("tool", "function")
-_RESULT_BLOCKS = (
-    "tool_result",
-    "function_call_output",
-)  # in a user's message, as some APIs have it
+# In a user's message, as some APIs have it.
+_RESULT_BLOCKS = ("tool_result", "function_call_output")
 _DEFINITIONS = ("tools", "functions", "response_format")
 
 

@@ -74,7 +74,7 @@ def marked_result(result: Any, state: Any = None) -> Any:
         return marked_message(result)
     if isinstance(result, Document):
         return marked_document(result)
-    if dataclasses.is_dataclass(result) and hasattr(result, "update"):
+    if dataclasses.is_dataclass(result) and hasattr(result, "goto"):  # a `Command`
         command = cast("Any", result)
         return dataclasses.replace(
             command,
@@ -126,10 +126,14 @@ def _marked_state(update: Any, state: Any) -> Any:
 
 
 def _marked_channel(value: Any, before: Any) -> Any:
-    if before is not None and type(value) is type(before) and value == before:
+    if value is before or (type(value) is type(before) and value == before):
         return value
     if isinstance(value, list) and isinstance(before, list):
-        return [each if each in before else _marked_parts(each) for each in value]
+        # Most are the same objects. To compare each of many messages with all takes seconds.
+        same = {id(each) for each in before}
+        return [
+            each if id(each) in same or each in before else _marked_parts(each) for each in value
+        ]
     return _marked_parts(value)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass
 from functools import cache
+from types import MethodType
 from typing import Any, Literal
 
 from llama_index.core.base.llms.types import ContentBlock, TextBlock
@@ -139,8 +140,9 @@ class _GuardedAsyncTool(_GuardedTool, AsyncBaseTool):
 
 def _unseen(method: Callable[..., Any]) -> Callable[..., Any]:
     """A tool's own method without its span, which would tell the result before it is judged."""
-    plain: Callable[..., Any] = getattr(method, "__wrapped__", method)
-    return plain
+    inner = getattr(method, "__wrapped__", None)
+    # What `functools.wraps` leaves there is no method of the tool: it is not bound.
+    return inner if isinstance(inner, MethodType) else method
 
 
 @cache

@@ -111,8 +111,9 @@ def _base_of(vouched: type) -> tuple[Row, str] | None:
     return None if not names or isinstance(ROWS[names[0]], Refused) else (ROWS[names[0]], names[0])
 
 
-# What a subclass may have of its own: none of it is in the way of a text.
-_HARMLESS = frozenset({"__init__", "__repr__", "__str__", "class_name"})
+# What a subclass may have of its own: none of it is in the way of a text. Each class without bases,
+# such as an empty mixin, has the two descriptors.
+_HARMLESS = frozenset({"__init__", "__repr__", "__str__", "class_name", "__dict__", "__weakref__"})
 _PYDANTIC = ("pydantic", "pydantic_core")
 
 

@@ -154,6 +154,39 @@ def test_what_a_command_repeats_of_the_state_stays():
         assert text not in trusted(marked_result(command))
 
 
+class Comparisons:
+    """A value of a state that is counted how often it is compared."""
+
+    made = 0
+
+    def __eq__(self, other):
+        type(self).made += 1
+        return self is other
+
+    __hash__ = object.__hash__
+
+
+def test_what_is_the_same_object_is_not_looked_for_among_all():
+    before = [Comparisons() for _ in range(200)]
+    marked = marked_result(Command(update={"notes": [*before, "x y"]}), {"notes": before})
+    assert before == marked.update["notes"][:-1]
+    assert Comparisons.made <= len(before)
+
+
+@dataclass
+class Record:
+    """A value of a program's own, which has a method that a `Command` has as a field."""
+
+    text: str
+
+    def update(self):
+        return self
+
+
+def test_what_only_looks_like_a_command_is_a_value():
+    assert "every" not in trusted(marked_result(Record(HOSTILE)))
+
+
 def test_a_document_of_ones_own_class_keeps_it():
     marked = marked_document(Page(page_content="x y", summary="z"), metadata=False)
     assert ("z", Page) == (marked.summary, type(marked))

@@ -1,3 +1,5 @@
+from functools import wraps
+
 import pytest
 from llama_index.core.tools import FunctionTool
 from llama_index.core.workflow import WorkflowRuntimeError
@@ -41,6 +43,21 @@ async def test_allowed(search, guard, call, ran):
     output = await call(tool, query="x")
     assert ("fine", False, ["x"]) == (output.content, output.is_error, ran)
     assert ("search", "Search.") == (tool.metadata.name, tool.metadata.description.split("\n")[-1])
+
+
+class Counted(FunctionTool):
+    calls = 0
+
+    @wraps(FunctionTool.call)
+    def call(self, *args, **kwargs):
+        Counted.calls += 1
+        return super().call(*args, **kwargs)
+
+
+def test_a_tool_whose_method_wraps_another_keeps_it(search, guard):
+    (tool,) = guard_tools([Counted.from_defaults(search)], guard)
+    output = tool.call(query="x")
+    assert ("fine", False, 1) == (output.content, output.is_error, Counted.calls)
 
 
 async def test_a_flagged_call_is_not_made(search, guard, call, ran):

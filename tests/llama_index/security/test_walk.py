@@ -162,8 +162,17 @@ def engine_of(kind, index, llm, **fields):
     return kind(index.as_retriever(), get_response_synthesizer(llm=llm), **fields)
 
 
-def test_a_subclass_that_changes_nothing_is_its_base(index, llm, roles):
-    secure(engine_of(Quiet, index, llm)).query(QUESTION)
+class Mixin:
+    """Says nothing of its own."""
+
+
+class QuietMixed(Mixin, RetrieverQueryEngine):
+    pass
+
+
+@pytest.mark.parametrize("kind", [Quiet, QuietMixed])
+def test_a_subclass_that_changes_nothing_is_its_base(index, llm, roles, kind):
+    secure(engine_of(kind, index, llm)).query(QUESTION)
     assert {"data"} == roles()
     assert known_as(QuietRerank) == known_as(LLMRerank)
 
