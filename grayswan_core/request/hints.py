@@ -36,6 +36,8 @@ _ELSEWHERE = {
     "extra_body": _BY_NAME,
     "extra_headers": "Use the model's setting default_headers.",
     "extra_query": "A query can be a part of chat_path.",
+    "function_call": "Use tool_choice.",
+    "functions": "Use tools.",
     "http_socket_options": _OWN_CLIENT,
     "include": _NOTHING_LIKE_IT,
     "include_response_headers": "Errors hold the request's ID; other headers are not kept.",

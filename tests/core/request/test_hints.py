@@ -12,6 +12,8 @@ KNOWN = ("base_url", "model", "temperature", "timeout")
     [
         ("model_name", "Use model."),
         ("openai_api_key", "Use api_key."),
+        ("functions", "Use tools."),
+        ("function_call", "Use tool_choice."),
         ("temprature", "Did you mean temperature?"),
         ("base_ur", "Did you mean base_url?"),
         ("zzz", "Available: base_url, model, temperature, timeout."),
