@@ -14,7 +14,7 @@ from uuid import UUID
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.document_loaders import BaseLoader
 from langchain_core.documents import Document
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages import BaseMessage
 from langchain_core.outputs import LLMResult
 from langchain_core.tracers.context import register_configure_hook
 
@@ -28,12 +28,9 @@ from grayswan_core.untrusted.finder import MAX_WORDS
 from langchain_grayswan.audit_texts import (
     document_texts,
     documents_in,
-    is_result,
-    message_texts,
-    messages_in,
     own_texts,
     result_texts,
-    said_by,
+    said_in,
     sent_messages,
     sent_tools,
     written_texts,
@@ -92,7 +89,7 @@ class _Handler(BaseCallbackHandler):
         def note(audit: Audit) -> None:
             _note_documents(audit, "document", name, documents_in(inputs))
             if parent_run_id is None:
-                _note_conversation(audit, messages_in(inputs))
+                audit.note_conversation(said_in(inputs))
                 _note_own(audit, inputs)
 
         _registry.tell(f"the input of {name}", note)
@@ -168,7 +165,7 @@ class _Handler(BaseCallbackHandler):
 
         def note(audit: Audit) -> None:
             for each in messages:
-                _note_conversation(audit, messages_in(each))
+                audit.note_conversation(said_in(each))
                 sent = [*sent_messages(each), *sent_tools(settings)]
                 audit.look_through(model, sent, self._runs.through(parent_run_id), _ADVISOR)
 
@@ -233,22 +230,6 @@ def _note_documents(audit: Audit, kind: Kind, name: str, found: Iterable[Documen
 def _named(name: str, document: Document) -> str:
     label = document.id or document.metadata.get("source") or document.metadata.get("title")
     return f"{name}: {str(label)[:80]}" if label else name
-
-
-def _note_conversation(audit: Audit, messages: Iterable[BaseMessage]) -> None:
-    """Note the results of tools among messages.
-
-    After one that no tool brought meanwhile, the conversation is one of before, and the model wrote
-    what it says there.
-    """
-    is_of_before = False
-    for message in messages:
-        if is_result(message):
-            name = message.name or "a tool message"
-            is_of_before |= audit.note_source("tool result", name, message_texts(message))
-        elif is_of_before and isinstance(message, AIMessage):
-            for text in said_by(message):
-                audit.note_written(text)
 
 
 def _note_result(audit: Audit, kind: Kind, name: str, output: Any) -> None:

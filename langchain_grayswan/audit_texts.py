@@ -7,23 +7,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from langchain_core.documents import Document
-from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, ToolMessage
+from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from langchain_core.outputs import ChatGeneration, LLMResult
 from langchain_core.prompt_values import PromptValue
 from pydantic import BaseModel
 
 from grayswan_core.audit.records import INSTRUCTIONS, Sent
 from grayswan_core.audit.values import is_name, prose, strings
+from langchain_grayswan.messages import speaker_of
 
 __all__ = [
     "document_texts",
     "documents_in",
-    "is_result",
-    "message_texts",
-    "messages_in",
     "own_texts",
     "result_texts",
-    "said_by",
+    "said_in",
     "sent_messages",
     "sent_tools",
     "written_texts",
@@ -55,24 +53,23 @@ def documents_in(value: Any) -> Iterator[Document]:
     return _within(value, Document)
 
 
-def messages_in(value: Any) -> Iterator[BaseMessage]:
-    """The messages in what a chain or a model is given."""
+def said_in(value: Any) -> Iterator[tuple[str | None, Iterator[str]]]:
+    """What tools and models say in what a chain or a model is given, for `note_conversation`."""
     if isinstance(value, PromptValue):
         value = value.to_messages()
-    return _within(value, BaseMessage)
+    for message in _within(value, BaseMessage):
+        if _is_result(message):
+            yield message.name or "a tool message", _message_texts(message)
+        elif isinstance(message, AIMessage):
+            yield None, _said_by(message)
 
 
-def is_result(message: BaseMessage) -> bool:
-    """Whether a message is the result of a tool."""
+def _is_result(message: BaseMessage) -> bool:
     return _role(message) in _RESULTS
 
 
 def _role(message: BaseMessage) -> str:
-    """Who speaks, also in the chunk of a message."""
-    if isinstance(message, ChatMessage):
-        speaker = message.role.lower()
-    else:
-        speaker = message.type.removesuffix("MessageChunk").lower()
+    speaker = speaker_of(message).lower()
     return _ROLES.get(speaker, speaker)
 
 
@@ -83,8 +80,8 @@ def own_texts(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, BaseMessage):
-        if not is_result(value):
-            yield from message_texts(value)
+        if not _is_result(value):
+            yield from _message_texts(value)
     elif isinstance(value, Mapping):
         for item in value.values():
             yield from own_texts(item)
@@ -99,7 +96,7 @@ def document_texts(document: Document) -> Iterator[str]:
     yield from (text for text in strings(document.metadata) if not is_name(text))
 
 
-def message_texts(message: BaseMessage) -> Iterator[str]:
+def _message_texts(message: BaseMessage) -> Iterator[str]:
     """The texts of a message, without pictures and the like."""
     blocks = [message.content] if isinstance(message.content, str) else message.content
     for block in blocks:
@@ -111,9 +108,9 @@ def message_texts(message: BaseMessage) -> Iterator[str]:
             yield from prose(block)  # a document, a citation, a thought
 
 
-def said_by(message: BaseMessage) -> Iterator[str]:
+def _said_by(message: BaseMessage) -> Iterator[str]:
     """What the message of a model says: text, and arguments of calls."""
-    yield from message_texts(message)
+    yield from _message_texts(message)
     if isinstance(message, AIMessage):
         yield from (text for call in message.tool_calls for text in strings(call["args"]))
 
@@ -121,7 +118,7 @@ def said_by(message: BaseMessage) -> Iterator[str]:
 def result_texts(value: Any) -> Iterator[str]:
     """The texts of what a tool returned: a message, documents, a `Command`, or any other value."""
     if isinstance(value, BaseMessage):
-        yield from message_texts(value)
+        yield from _message_texts(value)
         if isinstance(value, ToolMessage) and value.artifact is not None:
             yield from result_texts(value.artifact)
     elif isinstance(value, Document):
@@ -152,7 +149,7 @@ def sent_messages(messages: Sequence[BaseMessage]) -> Iterator[Sent]:
     for number, message in enumerate(messages, 1):
         place = f"message {number} of {len(messages)}"
         role = _role(message)
-        for text in message_texts(message):
+        for text in _message_texts(message):
             yield Sent(role, place, text)
         if isinstance(message, AIMessage):
             for call in message.tool_calls:
@@ -186,4 +183,4 @@ def written_texts(response: LLMResult) -> Iterator[str]:
         if not isinstance(each, ChatGeneration):
             yield each.text
             continue
-        yield from said_by(each.message)
+        yield from _said_by(each.message)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 else:
     _MessageType = type(ChatMessage)
 
-__all__ = ["DataMessage", "turns_from_messages", "with_data_messages"]
+__all__ = ["DataMessage", "speaker_of", "turns_from_messages", "with_data_messages"]
 
 
 class _DataRole(_MessageType):
@@ -113,6 +113,13 @@ def _data_message(given: MessageLikeRepresentation) -> MessageLikeRepresentation
             return DataMessage(content, **{n: v for n, v in fields.items() if n not in _OF_DICTS})
         case _:
             return given
+
+
+def speaker_of(message: BaseMessage) -> str:
+    """Who speaks in a message of any class, or in the chunk of one."""
+    if isinstance(message, ChatMessage):
+        return message.role
+    return message.type.removesuffix("MessageChunk").lower()
 
 
 def turns_from_messages(messages: Sequence[BaseMessage]) -> list[Turn]:

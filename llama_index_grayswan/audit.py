@@ -36,15 +36,11 @@ from grayswan_core.audit.watch import Audit
 from grayswan_core.untrusted.finder import MAX_WORDS
 from llama_index_grayswan.audit_texts import (
     SentTexts,
-    is_models,
-    is_result,
-    message_texts,
-    messages_in,
     node_texts,
     nodes_in,
     output_texts,
     own_texts,
-    said_by,
+    said_in,
     written_texts,
 )
 from llama_index_grayswan.fallback import TranslatesMarks
@@ -165,7 +161,7 @@ class _EventHandler(BaseEventHandler):
 def _look(audit: Audit, llm: BaseLLM, arguments: dict[str, Any], through: tuple[str, ...]) -> None:
     model = Model(type(llm).__name__, takes_marks=isinstance(llm, _TAKE_MARKS))
     sent = SentTexts(takes_marks=model.takes_marks)
-    _note_conversation(audit, arguments)
+    audit.note_conversation(said_in(arguments))
     audit.look_through(model, sent.of(arguments), through, _ADVISOR)
 
 
@@ -177,25 +173,9 @@ def _note_arguments(
     if "nodes" in arguments:
         _note_nodes(audit, "document", type(instance).__name__, nodes_in(arguments["nodes"]))
     if is_root or isinstance(instance, BaseRetriever):
-        _note_conversation(audit, arguments)
+        audit.note_conversation(said_in(arguments))
         for text in own_texts(arguments):
             audit.note_own(text)
-
-
-def _note_conversation(audit: Audit, arguments: dict[str, Any]) -> None:
-    """Note the results of tools among messages.
-
-    After one that no tool brought meanwhile, the conversation is one of before, and the model wrote
-    what it says there.
-    """
-    is_of_before = False
-    for message in messages_in(arguments):
-        if is_result(message):
-            name = str(message.additional_kwargs.get("name") or "a tool message")
-            is_of_before |= audit.note_source("tool result", name, message_texts(message))
-        elif is_of_before and is_models(message):
-            for text in said_by(message):
-                audit.note_written(text)
 
 
 def _shown_by(retriever: BaseRetriever) -> Iterator[Any]:

@@ -24,15 +24,11 @@ from llama_index_grayswan.messages import is_data_message
 
 __all__ = [
     "SentTexts",
-    "is_models",
-    "is_result",
-    "message_texts",
-    "messages_in",
     "node_texts",
     "nodes_in",
     "output_texts",
     "own_texts",
-    "said_by",
+    "said_in",
     "written_texts",
 ]
 
@@ -74,8 +70,8 @@ def own_texts(value: Any) -> Iterator[str]:
     elif isinstance(value, QueryBundle):
         yield value.query_str
     elif isinstance(value, ChatMessage):
-        if not is_result(value):
-            yield from message_texts(value)
+        if not _is_result(value):
+            yield from _message_texts(value)
     elif isinstance(value, Mapping):
         for item in value.values():
             yield from own_texts(item)
@@ -84,21 +80,24 @@ def own_texts(value: Any) -> Iterator[str]:
             yield from own_texts(item)
 
 
-def messages_in(arguments: Mapping[str, Any]) -> Iterator[ChatMessage]:
-    """The messages among the arguments of a call."""
+def said_in(arguments: Mapping[str, Any]) -> Iterator[tuple[str | None, Iterator[str]]]:
+    """What tools and models say in the arguments of a call, for `note_conversation`."""
     for value in arguments.values():
         for each in value if isinstance(value, (list, tuple)) else [value]:
-            if isinstance(each, ChatMessage):
-                yield each
+            if not isinstance(each, ChatMessage):
+                continue
+            if _is_result(each):
+                name = each.additional_kwargs.get("name") or "a tool message"
+                yield str(name), _message_texts(each)
+            elif _is_models(each):
+                yield None, _said_by(each)
 
 
-def is_result(message: ChatMessage) -> bool:
-    """Whether a message is the result of a tool."""
+def _is_result(message: ChatMessage) -> bool:
     return message.role in _RESULTS
 
 
-def is_models(message: ChatMessage) -> bool:
-    """Whether a model wrote a message."""
+def _is_models(message: ChatMessage) -> bool:
     role = message.role.value
     return _ROLES.get(role, role) == "assistant"
 
@@ -106,7 +105,7 @@ def is_models(message: ChatMessage) -> bool:
 def written_texts(response: Any) -> Iterator[str]:
     """What a model wrote: text, and arguments of calls."""
     if isinstance(response, ChatResponse):
-        yield from said_by(response.message)
+        yield from _said_by(response.message)
     elif isinstance(response, CompletionResponse):
         yield response.text
 
@@ -129,7 +128,7 @@ class SentTexts:
         for number, message in enumerate(messages, 1):
             place = f"message {number} of {len(messages)}"
             role = self._role(message)
-            for text in message_texts(message):
+            for text in _message_texts(message):
                 yield Sent(role, place, text)
             for text in _call_texts(message):
                 yield Sent(role, f"{place}, arguments of a call", text)
@@ -155,13 +154,13 @@ def _definitions(arguments: Mapping[str, Any]) -> Iterator[Sent]:
                 yield Sent("tool definition", f"definition of {name}", text)
 
 
-def said_by(message: ChatMessage) -> Iterator[str]:
+def _said_by(message: ChatMessage) -> Iterator[str]:
     """What the message of a model says: text, and arguments of calls."""
-    yield from message_texts(message)
+    yield from _message_texts(message)
     yield from _call_texts(message)
 
 
-def message_texts(message: ChatMessage) -> Iterator[str]:
+def _message_texts(message: ChatMessage) -> Iterator[str]:
     """The texts of a message, without pictures and the like; calls are read on their own."""
     for block in message.blocks:
         if isinstance(block, TextBlock):

@@ -118,6 +118,23 @@ class Audit:
             if self.canary and self.canary.stands_in(text):
                 self._obeyed += 1
 
+    def note_conversation(self, said: Iterable[tuple[str | None, Iterable[str]]]) -> None:
+        """Note what tools returned and a model wrote in a conversation that is passed in.
+
+        After a result that no tool brought meanwhile, the conversation is one of before, and the
+        model wrote what it says there.
+
+        Args:
+            said: The texts of each message in turn, and whose result they are; None is the model.
+        """
+        is_of_before = False
+        for tool, texts in said:
+            if tool is not None:
+                is_of_before |= self.note_source("tool result", tool, texts)
+            elif is_of_before:
+                for text in texts:
+                    self.note_written(text)
+
     def note_document(self, kind: Kind, name: str, texts: Iterable[str]) -> None:
         """Note a document from outside, or a canary among such, given as its parts."""
         texts = list(texts)

@@ -9,7 +9,6 @@ from typing import Any
 from langchain_core.messages import (
     AIMessage,
     BaseMessage,
-    ChatMessage,
     ToolMessage,
 )
 
@@ -17,6 +16,7 @@ from grayswan_core.cygnal.window import monitor_messages, monitor_role
 from grayswan_core.decoding.tool_calls import past_call
 from grayswan_core.wire import MonitorMessage, ToolCall
 from langchain_grayswan.guard.refusing import is_refused_input, placeholder, removed_result
+from langchain_grayswan.messages import speaker_of
 
 __all__ = ["DIALECT", "made_calls", "read", "read_all"]
 
@@ -39,14 +39,7 @@ def read(message: BaseMessage, *, text: bool = True, calls: bool = True) -> list
         return monitor_messages("ai", content, tool_calls=made_calls(message) if calls else ())
     if isinstance(message, ToolMessage):
         return monitor_messages("tool", message.content, tool_call_id=message.tool_call_id)
-    return monitor_messages(_speaker(message), message.content)
-
-
-def _speaker(message: BaseMessage) -> str:
-    """Who speaks, also in the chunk of a message."""
-    if isinstance(message, ChatMessage):
-        return message.role
-    return message.type.removesuffix("MessageChunk").lower()
+    return monitor_messages(speaker_of(message), message.content)
 
 
 def made_calls(message: BaseMessage) -> list[ToolCall]:
@@ -84,11 +77,11 @@ class _Dialect:
 
     @staticmethod
     def is_user(message: BaseMessage) -> bool:
-        return monitor_role(_speaker(message)) == "user"
+        return monitor_role(speaker_of(message)) == "user"
 
     @staticmethod
     def is_data(message: BaseMessage) -> bool:
-        return monitor_role(_speaker(message)) == "tool"
+        return monitor_role(speaker_of(message)) == "tool"
 
     @staticmethod
     def is_plain_answer(message: BaseMessage) -> bool:

@@ -95,6 +95,14 @@ def test_a_source_is_new_once(audit):
     assert audit.note_source("tool result", "t", [OTHER, f"{OTHER} {OTHER}"])
 
 
+def test_what_a_model_says_after_a_result_of_before_is_what_it_wrote(audit):
+    audit.note_conversation([(None, [PAGE]), ("search", [OTHER]), (None, [OTHER])])
+    look(audit, f"You said: {PAGE} And then: {OTHER}")
+    report = audit.report()
+    assert ["shelf"] == [each.source.name for each in report.findings]
+    assert ["search"] == [each.source.name for each in report.quoted]
+
+
 def test_marks_protect_where_the_model_takes_them_off_and_nowhere_else(audit):
     prompt = f"Answer from this: {mark_untrusted(PAGE)}"
     look(audit, prompt, model=OURS)
