@@ -72,7 +72,8 @@ class Fault:
     @property
     def timeout(self) -> Timeout | None:
         """The patience to run it with: short for what dawdles, but for what it is not about."""
-        if not any(isinstance(step, Stall | Drip) for step in self.steps):
+        is_about_time = any(isinstance(step, Stall | Drip) for step in self.steps)
+        if not is_about_time or self.limits != Limits():  # a limit ends it, on a slow machine too
             return None
         about = [self.says] if self.says in _WAITS else ["read", "between_chunks"]
         # A head that was to come in time must do so on a slow machine too.
