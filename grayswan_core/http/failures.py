@@ -1,4 +1,4 @@
-"""What went wrong below a call, as one of our errors. The only place that translates.
+"""What went wrong below a call, as one of our errors, for every transport.
 
 What the caller has to change is a `ConfigurationError`; what the network did, an
 `APIConnectionError`; anything else, an `APIError` that asks to be reported.

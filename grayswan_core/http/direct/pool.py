@@ -86,8 +86,9 @@ class Pool(Generic[_C]):
                 self._drop(connection)
             else:
                 self._idle.append((connection, monotonic()))
-            self._serve()
-            if self._idle and not self._is_watched:
+            if self._line:
+                self._serve()
+            if not self._is_watched and self._idle:
                 self._is_watched = True
                 self._watch(self)
 

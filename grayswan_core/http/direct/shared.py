@@ -15,7 +15,6 @@ import ssl
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from time import monotonic
 from typing import TypeAlias, TypeVar
 
 from grayswan_core.http.address import Address
@@ -24,15 +23,7 @@ from grayswan_core.http.direct.pool import Connection, Pool, lock
 from grayswan_core.http.direct.sync_connection import SyncConnection
 from grayswan_core.http.loop_end import at_loop_end, closed
 
-__all__ = [
-    "AsyncPool",
-    "Key",
-    "LoopPools",
-    "SyncPool",
-    "close_all",
-    "loop_pools",
-    "sync_pool",
-]
+__all__ = ["AsyncPool", "Key", "SyncPool", "close_all", "loop_pools", "sync_pool"]
 
 Key: TypeAlias = tuple[Address, "ssl.SSLContext | None", int, float]
 """Address, TLS, and the two limits that are about connections."""
@@ -43,7 +34,7 @@ AsyncPool: TypeAlias = Pool[AsyncConnection]
 
 # Other threads and the garbage collector may change them at any time: iterate over copies.
 _sync: dict[Key, SyncPool] = {}
-_loops: dict[asyncio.AbstractEventLoop, LoopPools] = {}
+_loops: dict[asyncio.AbstractEventLoop, _LoopPools] = {}
 
 
 def sync_pool(key: Key) -> SyncPool:
@@ -82,23 +73,21 @@ class _Reaper:
 
     def __init__(self) -> None:
         self._wake = threading.Event()
-        self._wakes_at: float | None = None  # None where there is no thread
+        self._is_running = False
 
     def watch(self, pool: SyncPool) -> None:
         """See to it that a pool's idle connections are closed in time. Called with the lock."""
-        at = monotonic() + pool.idle_seconds
-        if self._wakes_at is None:
-            self._wakes_at = at
-            thread = threading.Thread(target=self._run, name="close idle connections", daemon=True)
-            try:
-                thread.start()
-            except RuntimeError:  # too many threads, or the interpreter is ending
-                self._wakes_at = None
-                pool.close_idle()
-                pool.expire()  # it is not watched
-        elif at < self._wakes_at:
-            self._wakes_at = at
+        if self._is_running:
             self._wake.set()
+            return
+        self._is_running = True
+        thread = threading.Thread(target=self._run, name="close idle connections", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # too many threads, or the interpreter is ending
+            self._is_running = False
+            pool.close_idle()
+            pool.expire()  # it is not watched
 
     def _run(self) -> None:
         wait: float | None = 0.0
@@ -109,13 +98,13 @@ class _Reaper:
                 waits = [pool.expire() for pool in list(_sync.values())]
                 wait = min((left for left in waits if left is not None), default=None)
                 _forget_empty(_sync)
-                self._wakes_at = None if wait is None else monotonic() + wait
+                self._is_running = wait is not None
 
 
 _reaper = _Reaper()
 
 
-class LoopPools:
+class _LoopPools:
     """The pools of one event loop.
 
     Attributes:
@@ -156,12 +145,12 @@ class LoopPools:
         await closed()
 
 
-async def loop_pools() -> LoopPools:
+async def loop_pools() -> _LoopPools:
     """The pools of the running loop."""
     loop = asyncio.get_running_loop()
     pools = _loops.get(loop)
     if pools is None:
-        pools = LoopPools(loop)
+        pools = _LoopPools(loop)
         with lock():
             for each, left in list(_loops.items()):
                 if each.is_closed():
