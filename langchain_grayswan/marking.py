@@ -126,15 +126,28 @@ def _marked_state(update: Any, state: Any) -> Any:
 
 
 def _marked_channel(value: Any, before: Any) -> Any:
-    if value is before or (type(value) is type(before) and value == before):
+    if _repeats(value, before):
         return value
     if isinstance(value, list) and isinstance(before, list):
         # Most are the same objects. To compare each of many messages with all takes seconds.
         same = {id(each) for each in before}
         return [
-            each if id(each) in same or each in before else _marked_parts(each) for each in value
+            each
+            if id(each) in same or any(_repeats(each, known) for known in before)
+            else _marked_parts(each)
+            for each in value
         ]
     return _marked_parts(value)
+
+
+def _repeats(value: Any, before: Any) -> bool:
+    """Whether a value is what was there before, or its equal."""
+    if value is before:
+        return True
+    try:
+        return type(value) is type(before) and bool(value == before)
+    except Exception:  # noqa: BLE001 - arrays, for example, compare each of their parts
+        return False
 
 
 def _marked_parts(value: Any) -> Any:
@@ -150,7 +163,8 @@ def _marked_parts(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {_marked_parts(key): _marked_parts(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
-        return type(value)(map(_marked_parts, value))
+        make = getattr(value, "_make", type(value))  # a named tuple takes its parts one by one
+        return make(map(_marked_parts, value))
     return value if isinstance(value, ATOMS) else _marked_fields(value)
 
 

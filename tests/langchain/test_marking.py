@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from langchain_core import messages as lc
@@ -113,6 +113,11 @@ class Row:
     a_name_of_a_field_with_more_words_than_are_in_names: Any
 
 
+class Pair(NamedTuple):
+    first: Any
+    second: int
+
+
 OBJECTS = [
     HOSTILE,
     Document(HOSTILE, id=HOSTILE, metadata={HOSTILE: 1, "a": {HOSTILE: HOSTILE}}),
@@ -121,6 +126,7 @@ OBJECTS = [
     Open(more=HOSTILE),
     Open(a_name_of_a_field_with_more_words_than_are_in_names=HOSTILE),
     Row(HOSTILE),
+    Pair(HOSTILE, 1),
     {"a": {HOSTILE: 1}},
     {1: {HOSTILE}, "a": (HOSTILE,), "b": frozenset([HOSTILE]), "c": [[HOSTILE]]},
 ]
@@ -171,6 +177,28 @@ def test_what_is_the_same_object_is_not_looked_for_among_all():
     marked = marked_result(Command(update={"notes": [*before, "x y"]}), {"notes": before})
     assert before == marked.update["notes"][:-1]
     assert Comparisons.made <= len(before)
+
+
+class Array:
+    """What compares its parts, and has no truth as a whole."""
+
+    def __eq__(self, other):
+        return self
+
+    def __bool__(self):
+        raise ValueError
+
+    __hash__ = None
+
+
+def test_what_cannot_be_compared_stays_where_it_is_the_same_object():
+    rows = Array()
+    for before in (rows, [rows]):
+        command = Command(update={"rows": before})
+        assert before is marked_result(command, {"rows": before}).update["rows"]
+    for before in (Array(), [Array()]):
+        with pytest.raises(TypeError, match="carries a Array"):
+            marked_result(Command(update={"rows": before}), {"rows": [Array()]})
 
 
 @dataclass
