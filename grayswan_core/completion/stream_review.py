@@ -16,7 +16,7 @@ from grayswan_core.completion.required_tool import Rounds
 from grayswan_core.completion.single_call import SingleCall
 from grayswan_core.decoding.accumulate import Accumulator
 from grayswan_core.errors import APIError
-from grayswan_core.wire import Chunk, ChunkChoice, Usage, UsageDelta
+from grayswan_core.wire import ChatResponse, Chunk, ChunkChoice, Usage, UsageDelta
 
 __all__ = ["StreamReview"]
 
@@ -57,8 +57,9 @@ class StreamReview:
         is_last = any(choice.get("finish_reason") for choice in chunk.get("choices", ()))
         if is_last:
             self._held += self._spare_calls(answer)
-            self._judge(answer)
-            self._withhold(chunk, answer)
+            if response := answer.response():
+                self._judge(response)
+                self._withhold(chunk, response)
         self._held.append(chunk)
         return self._released()
 
@@ -70,27 +71,25 @@ class StreamReview:
             APIError: the response is not one to act on (`answer_check`).
         """
         self._held += self._spare_calls(answer)
-        if not self._open or not answer.finished():  # or it was judged when it finished
-            self._judge(answer)
-        if not self._open and (response := answer.response()):
+        response = answer.response()
+        if response and (not self._open or not answer.finished()):  # or it was judged before
+            self._judge(response)
+        if response and not self._open:
             self._rounds.correct(response)
             return ()
         self._rounds.finish()
-        if self._has_problem:
-            self._check(answer)
+        if response and self._has_problem:
+            self._check(response)
         return [*self._released(), *self._last(), *([] if self._has_usage else self._spent())]
 
-    def _withhold(self, chunk: Chunk, answer: Accumulator) -> None:
+    def _withhold(self, chunk: Chunk, response: ChatResponse) -> None:
         """Hold a finish reason back while a tool call of its choice may still go on.
 
         An API that repeats the finish reason in every chunk says it with the first piece of the
         arguments, and the frameworks would take them for whole.
         """
-        response = answer.response()
         whole = {
-            choice.index
-            for choice in (response.choices if response else ())
-            if self._open and not has_open_call(choice)
+            choice.index for choice in response.choices if self._open and not has_open_call(choice)
         }
         for choice in chunk.get("choices", ()):
             index, reason = choice.get("index", 0), choice.get("finish_reason")
@@ -108,12 +107,11 @@ class StreamReview:
         ]
         return (Chunk(choices=choices),) if choices else ()
 
-    def _judge(self, answer: Accumulator) -> None:
+    def _judge(self, response: ChatResponse) -> None:
         """Whether the response so far makes the call that is required, and may be acted on."""
-        response = answer.response()
-        self._open = self._open or (response is not None and self._rounds.settled_by(response))
+        self._open = self._open or self._rounds.settled_by(response)
         try:
-            self._check(answer)
+            self._check(response)
             self._has_problem = False
         except APIError:
             self._has_problem = self._open
@@ -148,8 +146,6 @@ class StreamReview:
         total = self._rounds.total(usage)
         chunk["usage"] = cast("UsageDelta", total and total.model_dump())
 
-    def _check(self, answer: Accumulator) -> None:
-        if response := answer.response():
-            response.usage = self._rounds.total(response.usage)
-            refusals = self._call.raise_on_content_filter
-            check_answer(response, raise_on_content_filter=refusals)
+    def _check(self, response: ChatResponse) -> None:
+        whole = response.model_copy(update={"usage": self._rounds.total(response.usage)})
+        check_answer(whole, raise_on_content_filter=self._call.raise_on_content_filter)
