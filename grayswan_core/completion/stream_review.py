@@ -71,15 +71,14 @@ class StreamReview:
             APIError: the response is not one to act on (`answer_check`).
         """
         self._held += self._spare_calls(answer)
-        response = answer.response()
-        if response and (not self._open or not answer.finished()):  # or it was judged before
+        was_good = self._open and not self._has_problem and answer.finished()
+        if not was_good and (response := answer.response()):
             self._judge(response)
-        if response and not self._open:
-            self._rounds.correct(response)
-            return ()
-        self._rounds.finish()
-        if response and self._has_problem:
+            if not self._open:
+                self._rounds.correct(response)
+                return ()
             self._check(response)
+        self._rounds.finish()
         return [*self._released(), *self._last(), *([] if self._has_usage else self._spent())]
 
     def _withhold(self, chunk: Chunk, response: ChatResponse) -> None:
