@@ -158,7 +158,7 @@ class Walk:
             if hasattr(secured, "prepare_parts"):
                 secured.prepare_parts()
             if isinstance(secured, FunctionTool):
-                self._function(secured.real_fn)
+                self._reached({"function": secured.real_fn})
             for attribute, value in list(_attributes(secured)):
                 with self._at(attribute):
                     replaced = self._attribute(value, row)
@@ -290,7 +290,9 @@ def _held(value: Any) -> dict[Any, Any]:
         return dict(enumerate(value))
     if isinstance(value, (type, ModuleType)):
         return {}
-    attributes = getattr(value, "__dict__", {})
+    attributes = dict(getattr(value, "__dict__", {}))
+    if callable(value):
+        attributes["__call__"] = value.__call__
     return {name: each for name, each in attributes.items() if isinstance(each, _REACHED)}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from functools import cached_property, partial, partialmethod
+from functools import cache, cached_property, partial, partialmethod
 
 import pytest
 from llama_index.core import DocumentSummaryIndex, MockEmbedding, SummaryIndex
@@ -443,6 +443,18 @@ def by_retriever(engine):
     )
 
 
+def by_cache(engine):
+    return cache(lambda question: str(engine.query(question)))
+
+
+def by_call(engine):
+    class Asks:
+        def __call__(self, question: str) -> str:
+            return str(engine.query(question))
+
+    return Asks()
+
+
 ENGINE = None
 
 
@@ -453,7 +465,7 @@ def by_comprehension(engine):
 
 WAYS = [
     *(nested, by_partial, by_method, by_spec, by_function, by_dict, by_object, by_default),
-    *(by_index, by_chat, by_retriever, by_comprehension),
+    *(by_index, by_chat, by_retriever, by_comprehension, by_cache, by_call),
 ]
 
 
