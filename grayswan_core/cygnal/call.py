@@ -28,7 +28,6 @@ from grayswan_core.cygnal.input_review import (
 )
 from grayswan_core.cygnal.protection import Protection
 from grayswan_core.cygnal.verdict import Judgement
-from grayswan_core.errors import APIError
 from grayswan_core.wire import MonitorMessage, ToolCall
 
 __all__ = ["AsyncGuardedCall", "GuardedCall", "Outcome", "ResponseDialect"]
@@ -146,8 +145,9 @@ class _Outcomes(BaseReview[_M], Generic[_M, _R, _C]):
         if judgement is not None and not judgement.blocked and self.protection.check_tool_calls:
             self.protection.guard.approve(self._responses.calls(answer))
 
-    def _partial_check(self, error: APIError) -> Check | None:
-        return partial_check(self.protection, error, self.context)
+    def _partial_check(self, error: Exception) -> Check | None:
+        is_verdict = isinstance(error, BlockedError)
+        return None if is_verdict else partial_check(self.protection, error, self.context)
 
     def _report(self, judgement: Judgement | None) -> dict[str, Any]:
         report = judgement.report() if judgement else _NOT_JUDGED
@@ -203,12 +203,12 @@ class GuardedCall(_Outcomes[_M, _R, _C], InputReview[_M]):
     def _response(self, ask: Callable[[list[_M]], _R]) -> _R:
         try:
             return ask(self.sent)
-        except APIError as error:
+        except Exception as error:
             if blocked := self._blocking(error):
                 raise BlockedError(blocked) from None
             raise
 
-    def _blocking(self, error: APIError) -> Judgement | None:
+    def _blocking(self, error: Exception) -> Judgement | None:
         """Why the model's error is not handed out, if what it holds of a response is blocked."""
         check = self._partial_check(error)
         if check is not None:
@@ -220,7 +220,7 @@ class GuardedCall(_Outcomes[_M, _R, _C], InputReview[_M]):
         try:
             with closing(self._judged(chunks, hold)) as judged:
                 yield from judged
-        except APIError as error:
+        except Exception as error:
             blocked = self._blocking(error)
             if blocked is None:
                 raise
@@ -293,12 +293,12 @@ class AsyncGuardedCall(_Outcomes[_M, _R, _C], AsyncInputReview[_M]):
     async def _response(self, ask: Callable[[list[_M]], Coroutine[Any, Any, _R]]) -> _R:
         try:
             return await self.answer(ask(self.sent))
-        except APIError as error:
+        except Exception as error:
             if blocked := await self._blocking(error):
                 raise BlockedError(blocked) from None
             raise
 
-    async def _blocking(self, error: APIError) -> Judgement | None:
+    async def _blocking(self, error: Exception) -> Judgement | None:
         """Why the model's error is not handed out, if what it holds of a response is blocked."""
         check = self._partial_check(error)
         if check is not None:
@@ -311,7 +311,7 @@ class AsyncGuardedCall(_Outcomes[_M, _R, _C], AsyncInputReview[_M]):
             async with aclosing(self._judged(chunks, hold)) as judged:
                 async for released in judged:
                     yield released
-        except APIError as error:
+        except Exception as error:
             blocked = await self._blocking(error)
             if blocked is None:
                 raise

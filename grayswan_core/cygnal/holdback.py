@@ -13,7 +13,7 @@ from grayswan_core.cygnal.protection import Protection
 from grayswan_core.cygnal.verdict import Judgement, Stage
 from grayswan_core.cygnal.window import monitor_messages
 from grayswan_core.decoding.tool_calls import past_call
-from grayswan_core.errors import APIError, ResponseError
+from grayswan_core.errors import APIError, GraySwanError, ResponseError
 from grayswan_core.wire import MonitorMessage
 
 __all__ = ["Holdback", "answer_check", "partial_check"]
@@ -35,10 +35,14 @@ def answer_check(
 
 
 def partial_check(
-    protection: Protection, error: APIError, context: Sequence[MonitorMessage]
+    protection: Protection, error: Exception, context: Sequence[MonitorMessage]
 ) -> Check | None:
     """How an error is judged for what it holds of a response, and may quote; None if nothing."""
     judged: list[MonitorMessage] = []
+    if not isinstance(error, APIError):
+        if protection.check_output and (quoted := _quoted(error)):
+            judged += monitor_messages("ai", quoted)
+        return Check(judged, ("output",), context) if judged else None
     for choice in error.partial.choices if error.partial is not None else ():
         said = choice.message
         texts = [said.content or "", said.refusal or ""] if protection.check_output else []
@@ -50,6 +54,18 @@ def partial_check(
         judged += monitor_messages("ai", _text(error.body))
     stages = _stages(protection, calls=any(each.tool_calls for each in judged))
     return Check(judged, stages, context) if judged and stages else None
+
+
+def _quoted(error: Exception) -> str:
+    """What another vendor's error says, unless it is known to tell of no response."""
+    status = getattr(error, "status_code", None)
+    if isinstance(error, (GraySwanError, OSError)) or status not in (None, *_OF_CONTENT):
+        return ""
+    return "" if any(word in type(error).__name__ for word in _OF_NETWORK) else str(error)
+
+
+_OF_CONTENT = (400, 422)
+_OF_NETWORK = ("Connect", "Timeout", "RateLimit")
 
 
 def _text(body: Any) -> str:

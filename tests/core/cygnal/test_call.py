@@ -38,6 +38,13 @@ def breaking(error):
     raise error
 
 
+def vendors(text, name="APIError", **attributes):
+    """An error of another vendor's library."""
+    error = type(name, (Exception,), {})(text)
+    vars(error).update(attributes)
+    return error
+
+
 class Sync:
     """Calls a model that gives these responses or chunks, and keeps what it was sent."""
 
@@ -226,8 +233,10 @@ def test_an_error_of_the_models_is_its_own(model):
         broken("", ["flagged"]),
         ResponseError("unreadable", body='{"choices": [bad'),
         ResponseError("unreadable", body={"choices": ["bad"]}),
+        LookupError("cannot parse: bad"),
+        vendors("failed generation: bad", status_code=400),
     ],
-    ids=["text", "call", "body", "parsed-body"],
+    ids=["text", "call", "body", "parsed-body", "foreign", "foreign-status"],
 )
 def test_an_error_that_holds_what_is_flagged_is_not_handed_out(model, mode, error):
     asked = model(mode=mode)
@@ -251,6 +260,28 @@ def test_other_errors_are_handed_out_with_what_they_hold(model, settings):
     with pytest.raises(APIConnectionError) as caught:
         model(**settings).stream(HELLO, breaking(error))
     assert error is caught.value
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        LookupError("cannot parse: fine"),
+        ConnectionError("bad"),
+        vendors("bad", "APIConnectionError"),
+        vendors("bad", "ReadTimeout"),
+        vendors("bad", status_code=429),
+        vendors("bad", status_code=500),
+    ],
+    ids=repr,
+)
+def test_another_vendors_error_that_is_none_of_content_is_raised(model, error):
+    for given in (
+        lambda: model().respond(HELLO, error),
+        lambda: model().stream(HELLO, breaking(error)),
+    ):
+        with pytest.raises(type(error)) as caught:
+            given()
+        assert error is caught.value
 
 
 def test_a_reader_who_leaves_closes_the_stream(guard):
