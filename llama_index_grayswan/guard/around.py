@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import cache, wraps
+from types import FunctionType
 from typing import Any, TypeAlias, TypeVar
 
 from llama_index.core.base.llms.types import (
@@ -243,9 +244,12 @@ async def _each(coming: Awaitable[Any]) -> Any:
 
 
 def _told(name: str) -> Callable[..., Any]:
-    """A hook with LlamaIndex's decorator, made anew: its span is put around one function once."""
+    """A hook with LlamaIndex's decorator, made anew: it tells of each function but once."""
+    own = globals()[name]
+    hook = FunctionType(own.__code__, own.__globals__, name, own.__defaults__)
+    hook.__doc__, hook.__annotations__ = own.__doc__, own.__annotations__
     callback: Any = llm_chat_callback if name.endswith("chat") else llm_completion_callback
-    told: Callable[..., Any] = callback()(globals()[name])
+    told: Callable[..., Any] = callback()(hook)
     return told
 
 

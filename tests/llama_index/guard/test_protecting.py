@@ -18,6 +18,7 @@ from llama_index.core.base.llms.types import (
     MessageRole,
 )
 from llama_index.core.callbacks import CallbackManager, LlamaDebugHandler
+from llama_index.core.instrumentation.events.llm import LLMChatEndEvent, LLMCompletionEndEvent
 from llama_index.core.llms import CustomLLM
 from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_callback
 from llama_index.core.llms.function_calling import FunctionCallingLLM
@@ -33,6 +34,7 @@ from llama_index_grayswan.guard.around import _MADE_OF_THEM, _WAYS
 from llama_index_grayswan.guard.events import CygnalJudgementEvent
 
 BAD = f"swordfish {VIOLATION_TRIGGER}"
+LLM_ENDS = (LLMChatEndEvent, LLMCompletionEndEvent)
 SORRY = "Sorry, I can't help with that."
 MODES = [
     pytest.param({}, id="hold"),
@@ -413,7 +415,7 @@ def test_a_guard_around_a_guard_is_refused(protected, guard):
             protect(given, guard)
 
 
-def test_each_protected_class_has_its_spans(guard, grayswan_server):
+def test_each_protected_class_has_its_spans_and_events(guard, grayswan_server, events):
     class First(Plain):
         text: str = "Fine."
 
@@ -424,6 +426,11 @@ def test_each_protected_class_has_its_spans(guard, grayswan_server):
         llm = protect(kind(), guard)
         for name in _WAYS:
             assert hasattr(getattr(type(llm), name), "__dispatcher_span_decorated__"), name
+        for call in ways(llm):
+            events.clear()
+            with suppress(AttributeError):  # it has no tools
+                call()
+                assert any(isinstance(event, LLM_ENDS) for event in events)
 
 
 def test_it_is_the_llm_still(llm, guard):
