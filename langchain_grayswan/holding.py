@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import partial
 from types import FunctionType, MethodType, ModuleType
 from typing import Any
@@ -20,7 +20,7 @@ __all__ = ["holds_model"]
 def holds_model(value: Any) -> bool:
     """Whether a runnable, or anything that it is made of, is a language model.
 
-    A function is made of what it can reach by name.
+    A function is made of what it can reach by name, and so are the methods of a runnable.
     """
     waiting, seen = [value], {id(None): None}
     while waiting:
@@ -48,9 +48,24 @@ def _inside(value: Any) -> Iterable[Any]:
         return _reached(value)
     fields = getattr(value, "__dict__", {}).values()
     if isinstance(value, (Runnable, BaseModel)):
-        return (*fields, *(getattr(value, "__pydantic_private__", None) or {}).values())
+        private = (getattr(value, "__pydantic_private__", None) or {}).values()
+        return (*fields, *private, *_methods(type(value)))
     # Of another object, such as a store with thousands of texts, no more is looked at.
-    return filter(_is_part, fields)
+    called = [value.__call__] if callable(value) else []
+    return filter(_is_part, (*fields, *called))
+
+
+# Whose methods reach no model but what an object holds.
+_FRAMEWORKS = ("builtins", "abc", "typing", "pydantic", "langchain_core")
+
+
+def _methods(kind: type) -> Iterator[Any]:
+    for base in kind.__mro__:
+        if base.__module__.partition(".")[0] not in _FRAMEWORKS:
+            for each in vars(base).values():
+                method = getattr(each, "__wrapped__", each)  # of static and class methods, too
+                if isinstance(method, FunctionType):
+                    yield method
 
 
 def _reached(function: Any) -> Iterable[Any]:

@@ -159,10 +159,10 @@ def untrusted_retriever(
     if holds_model(retriever):
         if not allow_models:
             raise ConfigurationError(
-                f"This {type(retriever).__name__} holds a language model, which may see what it"
-                " retrieves before anything is marked. Mark the retriever inside of it, or pass"
-                " allow_models=True to have that done. If no model sees it, `| mark_documents`"
-                " marks what comes out."
+                f"This {type(retriever).__name__} holds a language model, or reaches one by name,"
+                " which may see what it retrieves before anything is marked. Mark the retriever"
+                " inside of it, or pass allow_models=True to have that done. If no model sees it,"
+                " `| mark_documents` marks what comes out."
             )
         retriever = _marked_inside(retriever)
     return UntrustedRetriever(retriever=retriever, mark_metadata=metadata)

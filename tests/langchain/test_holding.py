@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import pytest
@@ -67,6 +67,26 @@ def by_object(model):
     return lambda query: [holds.model.invoke(each) for each in query]
 
 
+def by_call(model):
+    class Asks:
+        def __call__(self, query):
+            return model.invoke(query)
+
+    return Holds(held=Asks())
+
+
+def by_a_method_of_its_own(model):
+    class Asks(Holds):
+        def _get_relevant_documents(self, query):
+            return self.ask(query)
+
+        @staticmethod
+        def ask(query):
+            return [model.invoke(query)]
+
+    return Asks()
+
+
 WAYS = {
     "field": lambda model: Holds(held=model),
     "private": hidden,
@@ -82,6 +102,9 @@ WAYS = {
     "function of a function": lambda model: RunnableLambda(by_a_function_of_its_own(model)),
     "dict of a function": lambda model: RunnableLambda(by_dict(model)),
     "object of a function": lambda model: RunnableLambda(by_object(model)),
+    "cache": lambda model: Holds(held=cache(by_name(model))),
+    "call": by_call,
+    "method of its own": by_a_method_of_its_own,
     "lambda": lambda model: RunnableLambda(lambda query: [model.invoke(query)]),
     "step": lambda model: Holds() | (lambda found: model.invoke(str(found))),
     "branch": lambda model: RunnableBranch((bool, Holds()), RunnableLambda(by_name(model))),
