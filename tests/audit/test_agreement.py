@@ -5,6 +5,9 @@ from __future__ import annotations
 import gc
 import threading
 
+# LlamaIndex imports it amid a flow. What is collected there may warn, which imports too, and on
+# Python 3.11 the outer import then fails (gh-91351).
+import nltk  # noqa: F401
 import pytest
 from llama_index.core import Settings
 

@@ -12,6 +12,7 @@ from llama_index.core.base.llms.types import (
     MessageRole,
     ToolCallBlock,
 )
+from llama_index.core.instrumentation.events.llm import LLMChatEndEvent
 from llama_index.core.llms import CustomLLM
 from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_callback
 from llama_index.llms.openai import OpenAI
@@ -148,9 +149,9 @@ def test_a_policys_own_words():
 
 def test_events_tell_the_refusal(events):
     list(protect(Foreign(texts=["Well ", BLOCK_MESSAGE])).stream_chat(HELLO))
-    responses = [each.response for each in events if hasattr(each, "response")]
-    assert BLOCK_MESSAGE == responses[-1].additional_kwargs["refusal"]
-    assert not any("ToolCallBlock" in repr(each) for each in responses[-1:])
+    (end,) = (each for each in events if isinstance(each, LLMChatEndEvent))
+    assert BLOCK_MESSAGE == end.response.additional_kwargs["refusal"]
+    assert "ToolCallBlock" not in repr(end.response)
 
 
 @pytest.fixture(params=["GraySwan", "OpenAI"])
