@@ -162,20 +162,20 @@ def joined_deltas(deltas: Sequence[ToolCallDelta]) -> list[ToolCallDelta]:
     A server may send several deltas of a call at once. The frameworks join those of one call from
     chunk to chunk, but take those of one chunk for as many calls.
     """
-    joined: dict[int, ToolCallDelta] = {}
+    by_index: dict[int, list[ToolCallDelta]] = {}
     for delta in deltas:
-        first = joined.setdefault(delta.get("index", 0), delta)
-        if first is not delta:
-            _append(first, delta)
-    return list(joined.values())
+        by_index.setdefault(delta.get("index", 0), []).append(delta)
+    return [same[0] if len(same) == 1 else _joined(same) for same in by_index.values()]
 
 
-def _append(delta: ToolCallDelta, more: ToolCallDelta) -> None:
-    function, added = delta.get("function") or {}, more.get("function") or {}
-    delta["function"] = {
-        "name": (function.get("name") or "") + (added.get("name") or ""),
-        "arguments": (function.get("arguments") or "") + (added.get("arguments") or ""),
+def _joined(deltas: Sequence[ToolCallDelta]) -> ToolCallDelta:
+    functions = [delta.get("function") or {} for delta in deltas]
+    first = deltas[0]
+    first["function"] = {
+        "name": "".join(each.get("name") or "" for each in functions),
+        "arguments": "".join(each.get("arguments") or "" for each in functions),
     }
+    return first
 
 
 def _is_another(delta: ToolCallDelta, call: _Begun, *, begun_here: bool) -> bool:
