@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import dis
 from contextlib import suppress
+from functools import lru_cache
 from types import CodeType, FunctionType
 from typing import Any
 
 __all__ = ["reached_by"]
+
+# `co_names` would do but for attributes, which are no names of the module's.
+_LOOK_UP = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"})
 
 
 def reached_by(function: FunctionType) -> dict[str, Any]:
@@ -30,8 +34,9 @@ def reached_by(function: FunctionType) -> dict[str, Any]:
     return found
 
 
-def _names(code: CodeType) -> Iterator[str]:
-    yield from code.co_names
-    for inner in code.co_consts:
-        if isinstance(inner, CodeType):
-            yield from _names(inner)
+@lru_cache(maxsize=4096)
+def _names(code: CodeType) -> tuple[str, ...]:
+    """The names that code looks up in its module, as does code inside of it."""
+    own = {each.argval for each in dis.get_instructions(code) if each.opname in _LOOK_UP}
+    inner = (each for each in code.co_consts if isinstance(each, CodeType))
+    return tuple(sorted(own.union(*map(_names, inner))))

@@ -74,6 +74,10 @@ def test_a_name_without_a_value_is_none():
     assert {"unset": unset} == reached_by(inner)
 
 
+def test_an_attribute_is_no_name_of_the_module():
+    assert {} == reached_by(lambda given: (given.SOUGHT, given.around()))
+
+
 def test_names_are_those_of_parameters_and_variables():
     assert {"b": SOUGHT, "c": 1} == reached_by(by_default)
     assert {"SOUGHT": SOUGHT} == reached_by(by_name)
