@@ -162,6 +162,8 @@ def joined_deltas(deltas: Sequence[ToolCallDelta]) -> list[ToolCallDelta]:
     A server may send several deltas of a call at once. The frameworks join those of one call from
     chunk to chunk, but take those of one chunk for as many calls.
     """
+    if len(deltas) == 1:
+        return [*deltas]
     by_index: dict[int, list[ToolCallDelta]] = {}
     for delta in deltas:
         by_index.setdefault(delta.get("index", 0), []).append(delta)
