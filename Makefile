@@ -72,7 +72,8 @@ docs: $(DOCS_VENV)/.docs ## build the documentation; warnings are errors
 dist: $(RELEASE_VENV)/.release ## build all distributions into dist/
 	rm -rf dist
 	$(RELEASE_VENV)/bin/python -m build --outdir dist .
-	for name in packages/*/; do $(RELEASE_VENV)/bin/python -m build --wheel --outdir dist $$name || exit 1; done
+	for project in packages/*/pyproject.toml; do \
+	  $(RELEASE_VENV)/bin/python -m build --wheel --outdir dist $$(dirname $$project) || exit 1; done
 
 release-check: dist ## rehearse a release: build, check the metadata, install by name (nothing is uploaded)
 	$(RELEASE_VENV)/bin/python -m twine check --strict dist/*
