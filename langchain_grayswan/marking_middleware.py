@@ -15,6 +15,7 @@ from langchain_core.tools import BaseTool
 from langgraph.prebuilt.tool_node import ToolCallRequest
 from langgraph.types import Command
 
+from grayswan_core import ConfigurationError
 from langchain_grayswan.marking import marked_result
 from langchain_grayswan.marking_errors import marking_errors
 from langchain_grayswan.marking_tools import described_elsewhere, tool_name
@@ -37,11 +38,18 @@ class UntrustedTools(AgentMiddleware[Any, Any]):
     Args:
         foreign: The names of tools that are described by somebody else, as by an MCP server; or
             True for all. Their descriptions and schemas are marked, and their names checked.
+
+    Raises:
+        ConfigurationError: `foreign` is a text.
     """
 
     def __init__(self, *, foreign: Collection[str] | bool = ()) -> None:
         super().__init__()
-        self._foreign = foreign
+        if isinstance(foreign, str):
+            raise ConfigurationError(
+                f"foreign= takes a list of tools' names, or True for all: [{foreign!r}]."
+            )
+        self._foreign = foreign if isinstance(foreign, bool) else frozenset(foreign)
 
     def wrap_tool_call(
         self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], _Result]

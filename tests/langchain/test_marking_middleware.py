@@ -157,3 +157,8 @@ async def test_a_foreign_tool_whose_name_is_none_is_refused(run):
 
     with pytest.raises(ConfigurationError, match="is no name"):
         await run(("read", {"page": "x"}), [read, other], foreign=True)
+
+
+def test_foreign_tools_are_named_in_a_list():
+    with pytest.raises(ConfigurationError, match=r"\['read'\]"):
+        UntrustedTools(foreign="read")
